@@ -1,0 +1,191 @@
+package npy
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	npyio "codeberg.org/sbinet/npyio/npy"
+)
+
+// headerLimit bounds the header's length in bytes. NumPy's are 118 bytes; the
+// format would allow 4 GiB.
+const headerLimit = 1 << 16
+
+// Open reads the one array that the file holds. Bytes after it are an error.
+func Open(path string) (*Array, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("npy: %w", err)
+	}
+	defer file.Close()
+	r := bufio.NewReader(file)
+	array, err := Read(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := r.ReadByte(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: npy: more bytes than shape %v of %s needs; save one array a file", path, array.shape, array.Type())
+	}
+	return array, nil
+}
+
+// Read reads one array from r and nothing behind it.
+func Read(r io.Reader) (*Array, error) {
+	header, err := readHeader(r)
+	if err != nil {
+		return nil, err
+	}
+	count, err := elements(header.Descr.Shape)
+	if err != nil {
+		return nil, err
+	}
+	array := &Array{shape: header.Descr.Shape}
+	var order binary.ByteOrder = binary.LittleEndian
+	descr := header.Descr.Type
+	if len(descr) == 5 && descr[1] == '>' {
+		order = binary.BigEndian
+	}
+	switch descr {
+	case "'<f8'", "'>f8'":
+		array.data, err = readElements(r, count, 8, func(b []byte) float64 { return math.Float64frombits(order.Uint64(b)) })
+	case "'<f4'", "'>f4'":
+		array.data, err = readElements(r, count, 4, func(b []byte) float32 { return math.Float32frombits(order.Uint32(b)) })
+	case "'<i8'", "'>i8'":
+		array.data, err = readElements(r, count, 8, func(b []byte) int64 { return int64(order.Uint64(b)) })
+	case "'|u1'":
+		array.data, err = readElements(r, count, 1, func(b []byte) uint8 { return b[0] })
+	default:
+		return nil, fmt.Errorf("npy: element type %s is not read; convert it with astype to float64, float32, int64 or uint8", descr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("npy: reading shape %v of %s: %w", array.shape, descr, err)
+	}
+	if header.Descr.Fortran {
+		array.toRowMajor()
+	}
+	return array, nil
+}
+
+// readHeader parses the preamble and the dictionary of an array. The bytes are
+// bounded before npyio sees them, because it trusts the length they state, and
+// its panics on a malformed dictionary become errors.
+func readHeader(r io.Reader) (header npyio.Header, err error) {
+	preamble := make([]byte, 8)
+	if _, err := io.ReadFull(r, preamble); err != nil {
+		return header, fmt.Errorf("npy: too short for a header: %w", eofIsUnexpected(err))
+	}
+	if !bytes.Equal(preamble[:6], npyio.Magic[:]) {
+		return header, errors.New("npy: not a .npy file: the magic bytes are missing")
+	}
+	var width int
+	switch major := preamble[6]; major {
+	case 1:
+		width = 2
+	case 2:
+		width = 4
+	default:
+		return header, fmt.Errorf("npy: format version %d is not read; versions 1 and 2 are", major)
+	}
+	size := make([]byte, 4)
+	if _, err := io.ReadFull(r, size[:width]); err != nil {
+		return header, fmt.Errorf("npy: too short for a header: %w", eofIsUnexpected(err))
+	}
+	length := binary.LittleEndian.Uint32(size)
+	if length > headerLimit {
+		return header, fmt.Errorf("npy: the header claims %d bytes, more than the %d that any array needs; the file is corrupt", length, headerLimit)
+	}
+	dictionary := make([]byte, length)
+	if _, err := io.ReadFull(r, dictionary); err != nil {
+		return header, fmt.Errorf("npy: too short for a header of %d bytes: %w", length, eofIsUnexpected(err))
+	}
+
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("npy: the header %.80q is not a dictionary of descr, fortran_order and shape; the file is corrupt", dictionary)
+		}
+	}()
+	parsed, err := npyio.NewReader(io.MultiReader(bytes.NewReader(preamble), bytes.NewReader(size[:width]), bytes.NewReader(dictionary)))
+	if err != nil {
+		return header, fmt.Errorf("npy: the header %.80q: %w", dictionary, err)
+	}
+	return parsed.Header, nil
+}
+
+// elements is the product of the axes, refused when negative or beyond int.
+func elements(shape []int) (int, error) {
+	count := 1
+	for _, length := range shape {
+		if length < 0 {
+			return 0, fmt.Errorf("npy: shape %v has a negative axis; the file is corrupt", shape)
+		}
+		if length > 0 && count > math.MaxInt/8/length {
+			return 0, fmt.Errorf("npy: shape %v has too many elements; the file is corrupt", shape)
+		}
+		count *= length
+	}
+	return count, nil
+}
+
+// readElements decodes count elements of size bytes each. The buffer grows with
+// what arrives, so a shape that lies costs no memory.
+func readElements[T Element](r io.Reader, count, size int, decode func([]byte) T) ([]T, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, int64(count)*int64(size)))
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) < count*size {
+		return nil, fmt.Errorf("%d bytes of elements, want %d: %w", len(raw), count*size, io.ErrUnexpectedEOF)
+	}
+	data := make([]T, count)
+	for i := range data {
+		data[i] = decode(raw[i*size:])
+	}
+	return data, nil
+}
+
+// toRowMajor reorders elements that were stored with the first axis fastest.
+func (a *Array) toRowMajor() {
+	switch data := a.data.(type) {
+	case []float64:
+		a.data = rowMajor(data, a.shape)
+	case []float32:
+		a.data = rowMajor(data, a.shape)
+	case []int64:
+		a.data = rowMajor(data, a.shape)
+	case []uint8:
+		a.data = rowMajor(data, a.shape)
+	}
+}
+
+func rowMajor[T Element](columnMajor []T, shape []int) []T {
+	out := make([]T, len(columnMajor))
+	index := make([]int, len(shape))
+	for i := range out {
+		from, stride := 0, 1
+		for axis, length := range shape {
+			from += index[axis] * stride
+			stride *= length
+		}
+		out[i] = columnMajor[from]
+		for axis := len(shape) - 1; axis >= 0; axis-- {
+			if index[axis]++; index[axis] < shape[axis] {
+				break
+			}
+			index[axis] = 0
+		}
+	}
+	return out
+}
+
+func eofIsUnexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
