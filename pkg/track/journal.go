@@ -1,0 +1,200 @@
+package track
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"time"
+)
+
+// EventType says what a journal line records.
+type EventType string
+
+// The kinds of journal lines. Readers keep lines of a kind they do not know.
+const (
+	EventAttempt     EventType = "attempt"     // a process starts or resumes the run
+	EventMetric      EventType = "metric"      // values at a step
+	EventArtifact    EventType = "artifact"    // a file was stored
+	EventDataset     EventType = "dataset"     // a dataset was used
+	EventEnvironment EventType = "environment" // engine, device and the like became known
+	EventNote        EventType = "note"        // free text
+	EventHeartbeat   EventType = "heartbeat"   // the process is alive
+	EventState       EventType = "state"       // the attempt ended
+)
+
+// Event is one line of a journal. Only the fields of its type are set.
+type Event struct {
+	Time        time.Time         `json:"t"`
+	Type        EventType         `json:"type"`
+	Step        int               `json:"step,omitempty"`
+	Values      map[string]Number `json:"values,omitempty"`
+	Attempt     *Attempt          `json:"attempt,omitempty"`
+	Artifact    *Artifact         `json:"artifact,omitempty"`
+	Dataset     *Dataset          `json:"dataset,omitempty"`
+	Environment map[string]string `json:"environment,omitempty"`
+	Text        string            `json:"text,omitempty"`
+	State       State             `json:"state,omitempty"`
+	Error       string            `json:"error,omitempty"`
+	Stack       string            `json:"stack,omitempty"`
+	Last        map[string]Point  `json:"last,omitempty"`    // state: the last value of each metric
+	Dropped     int64             `json:"dropped,omitempty"` // state: events lost to a full queue
+}
+
+// Attempt is one process's work on a run. A run that was interrupted or crashed
+// is continued by a further attempt with a journal of its own.
+type Attempt struct {
+	Number     int         `json:"number"` // from 1
+	Process    int         `json:"process"`
+	Machine    string      `json:"machine,omitempty"` // identifies the boot and process namespace
+	Provenance *Provenance `json:"provenance,omitempty"`
+}
+
+// Dataset is the lineage of data that a run used.
+type Dataset struct {
+	Name     string `json:"name"`
+	Split    string `json:"split,omitempty"`
+	Checksum string `json:"checksum"` // SHA-256 of the content
+}
+
+// Point is one value of a metric.
+type Point struct {
+	Step  int       `json:"step"`
+	Time  time.Time `json:"t,omitzero"`
+	Value Number    `json:"value"`
+}
+
+// Journal is what could be read of one or more journal files.
+type Journal struct {
+	Events  []Event
+	Skipped int  // lines that are no event: damage in the middle of a file
+	Cut     bool // the last line of a file is incomplete, as after a crash
+}
+
+// ReadJournal reads events a line at a time. Damaged lines are counted and
+// skipped; only a failing reader is an error.
+func ReadJournal(r io.Reader) (Journal, error) {
+	var journal Journal
+	lines := bufio.NewReaderSize(r, 1<<16)
+	for {
+		line, err := lines.ReadBytes('\n')
+		complete := err == nil
+		if err != nil && !errors.Is(err, io.EOF) {
+			return journal, fmt.Errorf("track: read journal: %w", err)
+		}
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			event, ok := parseEvent(line)
+			switch {
+			case ok:
+				journal.Events = append(journal.Events, event)
+			case complete:
+				journal.Skipped++
+			default:
+				journal.Cut = true
+			}
+		}
+		if !complete {
+			return journal, nil
+		}
+	}
+}
+
+func parseEvent(line []byte) (Event, bool) {
+	var event Event
+	if err := json.Unmarshal(line, &event); err != nil || event.Type == "" {
+		return Event{}, false
+	}
+	return event, true
+}
+
+// appendEvent writes the event as one line. Metric lines, by far the most
+// frequent, are written without reflection.
+func appendEvent(buf []byte, e *Event, names *nameCache) []byte {
+	if e.Type != EventMetric {
+		line, err := json.Marshal(e)
+		if err != nil { // every field marshals by construction; keep the trace if one ever does not
+			line, _ = json.Marshal(Event{Time: e.Time, Type: EventNote, Text: "event lost: " + err.Error()})
+		}
+		return append(append(buf, line...), '\n')
+	}
+	buf = append(buf, `{"t":"`...)
+	buf = e.Time.UTC().AppendFormat(buf, time.RFC3339Nano)
+	buf = append(buf, `","type":"metric","step":`...)
+	buf = strconv.AppendInt(buf, int64(e.Step), 10)
+	buf = append(buf, `,"values":{`...)
+	keys := names.scratch[:0]
+	for name := range e.Values {
+		keys = append(keys, name)
+	}
+	sort.Strings(keys)
+	for i, name := range keys {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = append(buf, names.quoted(name)...)
+		buf = append(buf, ':')
+		buf = e.Values[name].appendJSON(buf)
+	}
+	names.scratch = keys
+	return append(buf, "}}\n"...)
+}
+
+// nameCache keeps the JSON form of metric names.
+type nameCache struct {
+	json    map[string][]byte
+	scratch []string
+}
+
+func (c *nameCache) quoted(name string) []byte {
+	if q, ok := c.json[name]; ok {
+		return q
+	}
+	q, err := json.Marshal(name)
+	if err != nil {
+		q = []byte(`"?"`)
+	}
+	if c.json == nil {
+		c.json = map[string][]byte{}
+	}
+	c.json[name] = q
+	return q
+}
+
+// journalFiles lists a run's journals, the newest attempt last.
+func journalFiles(runDir string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(runDir, "journal-*.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(files) // the writer's name starts with the attempt's number
+	return files, nil
+}
+
+func readJournals(runDir string) (Journal, error) {
+	files, err := journalFiles(runDir)
+	if err != nil {
+		return Journal{}, err
+	}
+	var all Journal
+	for _, path := range files {
+		f, err := os.Open(path)
+		if err != nil {
+			return all, fmt.Errorf("track: %w", err)
+		}
+		one, err := ReadJournal(f)
+		f.Close()
+		if err != nil {
+			return all, err
+		}
+		all.Events = append(all.Events, one.Events...)
+		all.Skipped += one.Skipped
+		all.Cut = all.Cut || one.Cut
+	}
+	return all, nil
+}

@@ -1,0 +1,295 @@
+package track
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	diffLimit      = 1 << 20 // bytes; a larger diff is named, not kept
+	untrackedLimit = 100
+	gitTimeout     = 2 * time.Second
+)
+
+// Provenance says what code, engine and data made a run. Whatever cannot be
+// found out (no git, no module) stays empty; collecting it never fails. The
+// process environment is not recorded: it may hold secrets.
+type Provenance struct {
+	Commit      string            `json:"commit,omitempty"`
+	Dirty       bool              `json:"dirty,omitempty"` // tracked files differ from the commit
+	Diff        *Artifact         `json:"diff,omitempty"`
+	DiffOmitted string            `json:"diff_omitted,omitempty"` // why there is no diff though dirty
+	Untracked   []string          `json:"untracked,omitempty"`    // at most 100 names
+	CodeHash    string            `json:"code_hash,omitempty"`    // of the module's Go sources, tests left out
+	GoSum       string            `json:"go_sum,omitempty"`       // SHA-256
+	Go          string            `json:"go"`
+	Platform    string            `json:"platform"`
+	Modules     map[string]string `json:"modules,omitempty"`
+	Host        string            `json:"host,omitempty"`
+	Command     []string          `json:"command,omitempty"`
+	Environment map[string]string `json:"environment,omitempty"` // engine, plugin, device, tier: what callers set
+	Seed        *int64            `json:"seed,omitempty"`
+	Datasets    []Dataset         `json:"datasets,omitempty"`
+}
+
+// ShortCommit is the commit's first seven digits, with "+" when files differed
+// from it, or "no commit".
+func (p Provenance) ShortCommit() string {
+	if p.Commit == "" {
+		return "no commit"
+	}
+	short := p.Commit[:min(7, len(p.Commit))]
+	if p.Dirty {
+		short += "+"
+	}
+	return short
+}
+
+// Caption is the short line that is stamped into figures: run, commit, tier when
+// it was set as environment, then the given details.
+func (p Provenance) Caption(run string, details ...string) string {
+	parts := []string{"run " + run, p.ShortCommit()}
+	if tier := p.Environment["tier"]; tier != "" {
+		parts = append(parts, "tier "+tier)
+	}
+	return strings.Join(append(parts, details...), " · ")
+}
+
+// processProvenance is what stays the same for the life of the process, with
+// the diff's text, which the store turns into an artifact.
+type processProvenance struct {
+	Provenance
+	diff []byte
+}
+
+// collectProvenance looks at the process once. It runs at most three git
+// commands.
+var collectProvenance = sync.OnceValue(func() processProvenance {
+	p := provenanceOf(sourceRoot())
+	p.CodeHash = sourceHash()
+	return p
+})
+
+// sourceHash is all that a hit needs to know.
+var sourceHash = sync.OnceValue(func() string { return hashSources(sourceRoot()) })
+
+// codeChanged compares with the hash of a run; what is unknown has not changed.
+func codeChanged(then string) bool {
+	now := sourceHash()
+	return now != "" && then != "" && now != then
+}
+
+func sourceRoot() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	if root, ok := moduleRoot(dir); ok {
+		return root
+	}
+	return dir
+}
+
+func provenanceOf(dir string) processProvenance {
+	p := processProvenance{Provenance: Provenance{
+		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Command: os.Args,
+	}}
+	p.Host, _ = os.Hostname()
+	p.GoSum, _ = hashFile(filepath.Join(dir, "go.sum"))
+	p.fromGit(dir)
+	if info, ok := debug.ReadBuildInfo(); ok {
+		p.fromBuild(info)
+	}
+	return p
+}
+
+func (p *processProvenance) fromGit(dir string) {
+	status, _, err := git(dir, diffLimit, "status", "--porcelain=v2", "--branch", "--untracked-files=normal")
+	if err != nil {
+		return
+	}
+	more := 0
+	for line := range strings.Lines(string(status)) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "# branch.oid "):
+			if oid := strings.TrimPrefix(line, "# branch.oid "); oid != "(initial)" {
+				p.Commit = oid
+			}
+		case strings.HasPrefix(line, "? "):
+			if len(p.Untracked) < untrackedLimit {
+				p.Untracked = append(p.Untracked, strings.TrimPrefix(line, "? "))
+			} else {
+				more++
+			}
+		case !strings.HasPrefix(line, "#"):
+			p.Dirty = true
+		}
+	}
+	if more > 0 {
+		p.Untracked = append(p.Untracked, fmt.Sprintf("… and %d more", more))
+	}
+	if !p.Dirty || p.Commit == "" {
+		return
+	}
+	diff, whole, err := git(dir, diffLimit, "diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv")
+	switch {
+	case err != nil:
+		p.DiffOmitted = "git diff failed: " + err.Error()
+	case !whole:
+		names, _, _ := git(dir, 4096, "diff", "HEAD", "--name-only")
+		p.DiffOmitted = fmt.Sprintf("larger than %d bytes; it touches %s", diffLimit, strings.Join(strings.Fields(string(names)), " "))
+	default:
+		p.diff = diff
+	}
+}
+
+// git runs a read-only git command and returns at most limit bytes of its
+// output and whether that is all.
+func git(dir string, limit int64, args ...string) (out []byte, whole bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), gitTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
+	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0")
+	cmd.WaitDelay = time.Second
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, false, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, false, err
+	}
+	out, err = io.ReadAll(io.LimitReader(pipe, limit+1))
+	if int64(len(out)) > limit {
+		cancel()
+		_ = cmd.Wait() // killed by us
+		return out[:limit], false, nil
+	}
+	if waitErr := cmd.Wait(); err == nil {
+		err = waitErr
+	}
+	return out, err == nil, err
+}
+
+// hashSources is a hash of the content of the module's Go files, tests left
+// out, and of go.mod: what "the code has changed since" compares. A commit of
+// results, prose or notebooks does not change it.
+func hashSources(root string) string {
+	hash, files := sha256.New(), 0
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // an unreadable folder holds no code we run
+		}
+		name := entry.Name()
+		if entry.IsDir() {
+			hidden := strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
+			if path != root && (hidden || name == "testdata" || name == "node_modules" || name == "build") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if name != "go.mod" && (!strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go")) {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil
+		}
+		relative, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(hash, "%s %d\n", filepath.ToSlash(relative), len(content))
+		hash.Write(content)
+		files++
+		return nil
+	})
+	if err != nil || files == 0 {
+		return ""
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+func (p *processProvenance) fromBuild(info *debug.BuildInfo) {
+	if p.Commit == "" { // no git here: what the linker recorded
+		for _, setting := range info.Settings {
+			switch setting.Key {
+			case "vcs.revision":
+				p.Commit = setting.Value
+			case "vcs.modified":
+				p.Dirty = setting.Value == "true"
+			}
+		}
+	}
+	for _, module := range info.Deps {
+		switch module.Path {
+		case "github.com/gomlx/gomlx", "github.com/gomlx/go-xla", "gonum.org/v1/gonum", "gonum.org/v1/plot", "github.com/janpfeifer/gonb":
+			if p.Modules == nil {
+				p.Modules = map[string]string{}
+			}
+			p.Modules[module.Path] = module.Version
+		}
+	}
+}
+
+// SetEnvironment records a fact that this process knows (engine, plugin,
+// device, tier) in the provenance of every run that it starts or finishes from
+// now on.
+func (s *Store) SetEnvironment(key, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.environment[key] = value
+}
+
+// provenance is the process's provenance with the store's environment; the
+// diff is kept as an artifact.
+func (s *Store) provenance() Provenance {
+	process := collectProvenance()
+	p := process.Provenance
+	if len(process.diff) > 0 {
+		if diff, err := s.save("changes.diff", writeBytes(process.diff)); err != nil {
+			p.DiffOmitted = err.Error()
+		} else {
+			p.Diff = &diff
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.Environment = maps.Clone(s.environment)
+	return p
+}
+
+func writeBytes(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := io.Copy(w, bytes.NewReader(data))
+		return err
+	}
+}
+
+// moduleRoot is the nearest folder at or above dir that holds a go.mod.
+func moduleRoot(dir string) (string, bool) {
+	for {
+		if info, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil && info.Mode().IsRegular() {
+			return dir, true
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", false
+		}
+		dir = parent
+	}
+}
