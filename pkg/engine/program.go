@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// Build makes a program's graph: from its inputs' nodes to its outputs' nodes.
+// It panics on a mistake, as GoMLX does; Program turns that into an error.
+type Build func(g *graph.Graph, inputs []*graph.Node) []*graph.Node
+
+// Program is a graph function that is compiled once for each combination of input shapes.
+type Program struct {
+	name     string
+	engine   *Engine
+	exec     *graph.Exec
+	compiled bool
+}
+
+// Compilation is what a compilation cost.
+type Compilation struct {
+	Program string
+	Took    time.Duration
+}
+
+// NewProgram prepares a graph function; it is compiled at its first call.
+func (e *Engine) NewProgram(name string, build Build) (*Program, error) {
+	exec, err := graph.NewExec(e.backend, func(inputs []*graph.Node) []*graph.Node {
+		return build(inputs[0].Graph(), inputs)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("engine: program %s: %s", name, firstLine(err))
+	}
+	return &Program{name: name, engine: e, exec: exec.WithName(name)}, nil
+}
+
+// Compile builds and compiles the program for the shapes of these arguments without running it.
+func (p *Program) Compile(args ...any) (err error) {
+	defer p.recovered(&err)
+	start := time.Now()
+	if err := p.exec.PreCompile(args...); err != nil {
+		return p.describe(err)
+	}
+	p.compiled = true
+	if p.engine.log != nil {
+		p.engine.log(Compilation{Program: p.name, Took: time.Since(start)})
+	}
+	return nil
+}
+
+// Call runs the program. Arguments are tensors, Go scalars or slices, or tensors given away by Donate.
+func (p *Program) Call(args ...any) (outputs []*tensors.Tensor, err error) {
+	if !p.compiled {
+		if err := p.Compile(args...); err != nil {
+			return nil, err
+		}
+	}
+	defer p.recovered(&err)
+	outputs, err = p.exec.Call(args...)
+	if err != nil {
+		return nil, p.describe(err)
+	}
+	return outputs, nil
+}
+
+// Finalize frees the compiled code.
+func (p *Program) Finalize() { p.exec.Finalize() }
+
+// Donate gives a tensor's memory to the next call, which may write its output
+// there; the tensor must not be used afterwards.
+func (e *Engine) Donate(t *tensors.Tensor) (any, error) {
+	if t.IsShared() {
+		return t, nil
+	}
+	return graph.DonateTensorBuffer(t, e.backend, 0)
+}
+
+func (p *Program) recovered(err *error) {
+	if r := recover(); r != nil {
+		cause, ok := r.(error)
+		if !ok {
+			cause = fmt.Errorf("%v", r)
+		}
+		*err = p.describe(cause)
+	}
+}
+
+// describe keeps the first line of GoMLX's message, behind the layer where it arose.
+func (p *Program) describe(err error) error {
+	var layer *LayerError
+	if errors.As(err, &layer) {
+		return fmt.Errorf("engine: program %s: layer %s: %s", p.name, layer.Path, firstLine(layer.Cause))
+	}
+	return fmt.Errorf("engine: program %s: %s", p.name, firstLine(err))
+}
+
+// LayerError says in which layer of a network a graph could not be built.
+type LayerError struct {
+	Path  string
+	Cause error
+}
+
+func (e *LayerError) Error() string { return fmt.Sprintf("layer %s: %v", e.Path, e.Cause) }
+
+// Unwrap returns the cause.
+func (e *LayerError) Unwrap() error { return e.Cause }
+
+// InLayer, deferred in a layer's graph function, names the layer in whatever
+// panics below it; the innermost name wins.
+func InLayer(path string) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if err, ok := r.(error); ok {
+		var layer *LayerError
+		if errors.As(err, &layer) {
+			panic(r)
+		}
+		panic(&LayerError{Path: path, Cause: err})
+	}
+	panic(&LayerError{Path: path, Cause: fmt.Errorf("%v", r)})
+}

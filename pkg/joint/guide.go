@@ -1,0 +1,32 @@
+package joint
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"noisebook/pkg/nn"
+)
+
+// Optimized moves features away from the target class y [B] by one gradient
+// step of size alpha (Algorithm 1):
+//
+//	Z'_t = Z_t + α ∇_{Z_t} Σ_b CE(g_ω(Z_t), y)
+//
+// The decoder predicts the noise, which is subtracted: the noise is made
+// anything but the class. The gradient is the total derivative, through later
+// encoder blocks too, and all maps move at once.
+func (m *Model) Optimized(p *nn.Pass, f nn.Features, t, y, alpha *Node) nn.Features {
+	loss := ReduceAllSum(CrossEntropy(m.Logits(p, f, t), y))
+	maps := f.Maps()
+	moved := make([]*Node, len(maps))
+	for i, gradient := range Gradient(loss, maps...) {
+		moved[i] = Add(maps[i], Mul(alpha, gradient))
+	}
+	return f.WithMaps(moved)
+}
+
+// GuidedNoise is the noise decoded from the optimized features, and the
+// logits of the features before they move.
+func (m *Model) GuidedNoise(p *nn.Pass, x, t, y, alpha *Node) (noise, logits *Node) {
+	f := m.UNet.Encode(p, x, t)
+	return m.UNet.Decode(p, m.Optimized(p, f, t, y, alpha)), m.Logits(p, f, t)
+}

@@ -1,0 +1,112 @@
+// Package joint is Joint Diffusion (Deja, Trzciński, Tomczak 2023,
+// arXiv 2301.13622): one UNet whose encoder's features feed a classifier and
+// whose whole predicts the noise.
+package joint
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"noisebook/pkg/engine"
+	"noisebook/pkg/nn"
+)
+
+// Config is the shape of a joint model.
+type Config struct {
+	UNet        nn.UNetConfig `json:"unet"`
+	Classes     int           `json:"classes"`
+	HeadDropout float64       `json:"head_dropout"` // the authors' code has 0.7
+}
+
+// Validate says what is wrong, by field.
+func (c Config) Validate() error {
+	switch {
+	case c.Classes < 2:
+		return fmt.Errorf("classes is %d: it must be at least 2", c.Classes)
+	case c.HeadDropout < 0 || c.HeadDropout >= 1:
+		return fmt.Errorf("head_dropout is %g: it must be in [0, 1)", c.HeadDropout)
+	}
+	return nil
+}
+
+// Model is a UNet e_ν, d_ψ with a classifier g_ω on its encoder's features.
+type Model struct {
+	Config     Config
+	Layout     *nn.Layout // all trained numbers
+	Statistics *nn.Layout // running statistics of the head's batch norms
+	UNet       *nn.UNet
+	head       head
+}
+
+// New lays out a model.
+func New(c Config) (*Model, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("joint: %w", err)
+	}
+	m := &Model{Config: c, Layout: &nn.Layout{}, Statistics: &nn.Layout{}}
+	unet, err := nn.NewUNet(m.Layout, c.UNet)
+	if err != nil {
+		return nil, fmt.Errorf("joint: %w", err)
+	}
+	m.UNet = unet
+	m.head = newHead(m.Layout, m.Statistics, unet.FeatureWidth(), c)
+	return m, nil
+}
+
+// Evaluate binds flat weights and statistics for a pass in evaluation mode.
+func (m *Model) Evaluate(weights, statistics *Node) *nn.Pass {
+	return nn.Evaluate(nn.NewWeights(m.Layout, weights), nn.NewWeights(m.Statistics, statistics))
+}
+
+// Pool is z_t: every feature map averaged over space and joined, the middle
+// one first, then t itself as a number, [B, FeatureWidth + 1] (§4.2 of the
+// paper; t is the authors' code).
+func (m *Model) Pool(f nn.Features, t *Node) *Node {
+	var parts []*Node
+	for _, features := range f.Maps() {
+		parts = append(parts, ReduceMean(features, 1, 2))
+	}
+	return Concatenate(append(parts, InsertAxes(ConvertDType(t, dtypes.Float32), -1)), -1)
+}
+
+// Logits classifies features taken at timestep indices t [B]: [B, classes].
+func (m *Model) Logits(p *nn.Pass, f nn.Features, t *Node) *Node {
+	return m.head.forward(p, m.Pool(f, t))
+}
+
+// head is g_ω: dropout, batch norm, linear to half the features, leaky ReLU,
+// dropout, batch norm, linear to the logits.
+type head struct {
+	dropout      float64
+	norm1, norm2 nn.BatchNorm
+	hidden, last nn.Linear
+}
+
+// headSlope is PyTorch's default slope of a leaky ReLU.
+const headSlope = 0.01
+
+func newHead(l, statistics *nn.Layout, features int, c Config) head {
+	hidden := features / 2
+	return head{
+		dropout: c.HeadDropout,
+		norm1:   nn.NewBatchNorm(l, statistics, "head.norm1", features+1),
+		hidden:  nn.NewLinear(l, "head.hidden", features+1, hidden),
+		norm2:   nn.NewBatchNorm(l, statistics, "head.norm2", hidden),
+		last:    nn.NewLinear(l, "head.logits", hidden, c.Classes),
+	}
+}
+
+func (h head) forward(p *nn.Pass, z *Node) *Node {
+	defer engine.InLayer("head")
+	z = h.norm1.Forward(p, p.Dropout(z, h.dropout))
+	z = nn.LeakyReLU(h.hidden.Forward(p, z), headSlope)
+	return h.last.Forward(p, h.norm2.Forward(p, p.Dropout(z, h.dropout)))
+}
+
+// CrossEntropy of logits [B, K] with class labels [B], in nats, each example: [B].
+func CrossEntropy(logits, labels *Node) *Node {
+	target := OneHot(labels, logits.Shape().Dimensions[1], dtypes.Float32)
+	return Neg(ReduceSum(Mul(target, LogSoftmax(logits, -1)), -1))
+}

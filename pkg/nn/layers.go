@@ -1,0 +1,188 @@
+package nn
+
+import (
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"noisebook/pkg/engine"
+)
+
+// Images are NHWC throughout: [batch, height, width, channels].
+
+// Linear is y = x·W + b on the last axis.
+type Linear struct {
+	name         string
+	Weight, Bias Param // [in, out], [out]
+}
+
+// NewLinear adds a linear layer with PyTorch's default initialisation.
+func NewLinear(l *Layout, name string, in, out int) Linear {
+	return Linear{name, l.Add(name+".weight", InitUniformFanIn(in), in, out), l.Add(name+".bias", InitUniformFanIn(in), out)}
+}
+
+// Forward maps [..., in] to [..., out].
+func (n Linear) Forward(p *Pass, x *Node) *Node {
+	defer engine.InLayer(n.name)
+	last := x.Rank() - 1
+	y := DotGeneral(x, []int{last}, nil, p.Of(n.Weight), []int{0}, nil)
+	return Add(y, ExpandLeftToRank(p.Of(n.Bias), y.Rank()))
+}
+
+// Conv2D is a square convolution (cross-correlation) with zero padding on every side, as PyTorch pads.
+type Conv2D struct {
+	name         string
+	stride       int
+	Kernel, Bias Param // [height, width, in, out], [out]
+}
+
+// Conv2DOptions are a convolution's choices; the zero value is stride 1 with PyTorch's initialisation.
+type Conv2DOptions struct {
+	Stride int  // 0 means 1
+	Zero   bool // start from zero weights and biases
+}
+
+// NewConv2D adds a size×size convolution that keeps the image's size at stride 1.
+func NewConv2D(l *Layout, name string, size, in, out int, options Conv2DOptions) Conv2D {
+	init := InitUniformFanIn(size * size * in)
+	if options.Zero {
+		init = InitZeros
+	}
+	return Conv2D{
+		name:   name,
+		stride: max(options.Stride, 1),
+		Kernel: l.Add(name+".kernel", init, size, size, in, out),
+		Bias:   l.Add(name+".bias", init, out),
+	}
+}
+
+// Forward maps [B, H, W, in] to [B, ⌈H/stride⌉, ⌈W/stride⌉, out].
+func (c Conv2D) Forward(p *Pass, x *Node) *Node {
+	defer engine.InLayer(c.name)
+	size := c.Kernel.Shape[0]
+	y := convolve(x, p.Of(c.Kernel), c.stride, size/2)
+	return Add(y, Reshape(p.Of(c.Bias), 1, 1, 1, -1))
+}
+
+func convolve(x, kernel *Node, stride, padding int) *Node {
+	return Convolve(x, kernel).StridePerDim(stride, stride).
+		PaddingPerDim([][2]int{{padding, padding}, {padding, padding}}).Done()
+}
+
+// GroupNorm normalises groups of neighbouring channels over space (Wu & He 2018), biased variance.
+type GroupNorm struct {
+	name        string
+	groups      int
+	Scale, Bias Param // [channels]
+}
+
+// groupNormEpsilon is PyTorch's.
+const groupNormEpsilon = 1e-5
+
+// NewGroupNorm adds a group norm; channels must be a multiple of groups.
+func NewGroupNorm(l *Layout, name string, groups, channels int) GroupNorm {
+	return GroupNorm{name, groups, l.Add(name+".scale", InitOnes, channels), l.Add(name+".bias", InitZeros, channels)}
+}
+
+// Forward normalises [B, H, W, C].
+func (n GroupNorm) Forward(p *Pass, x *Node) *Node { return n.Modulated(p, x, nil, nil) }
+
+// Modulated is norm(x)·(1+scale) + shift with scale and shift [B, C], FiLM
+// conditioning (Perez et al. 2018) as guided-diffusion applies it; nil for neither.
+func (n GroupNorm) Modulated(p *Pass, x, scale, shift *Node) *Node {
+	defer engine.InLayer(n.name)
+	dims := x.Shape().Dimensions
+	b, pixels, c := dims[0], dims[1]*dims[2], dims[3]
+	perGroup := c / n.groups
+
+	// Sums over space first, [B, C], then over the few channels of a group: the
+	// large array is read twice and never reshaped into groups.
+	count := float64(pixels * perGroup)
+	groupMean := func(perChannel *Node) *Node { // [B, C] of sums to [B, C] of group means
+		sums := ReduceSum(Reshape(perChannel, b, n.groups, perGroup), 2)
+		return Reshape(BroadcastToDims(InsertAxes(DivScalar(sums, count), -1), b, n.groups, perGroup), b, c)
+	}
+	mean := groupMean(ReduceSum(x, 1, 2))
+	centred := Sub(x, Reshape(mean, b, 1, 1, c))
+	variance := groupMean(ReduceSum(Square(centred), 1, 2))
+
+	gain := Div(InsertAxes(p.Of(n.Scale), 0), Sqrt(AddScalar(variance, groupNormEpsilon)))
+	offset := BroadcastToDims(InsertAxes(p.Of(n.Bias), 0), b, c)
+	if scale != nil {
+		gain = Mul(gain, OnePlus(scale))
+		offset = Add(Mul(offset, OnePlus(scale)), shift)
+	}
+	return Add(Mul(centred, Reshape(gain, b, 1, 1, c)), Reshape(offset, b, 1, 1, c))
+}
+
+// SiLU is x·sigmoid(x).
+func SiLU(x *Node) *Node { return Mul(x, Sigmoid(x)) }
+
+// LeakyReLU has the given slope below zero.
+func LeakyReLU(x *Node, slope float64) *Node { return Max(x, MulScalar(x, slope)) }
+
+// SinusoidalEmbedding maps times [B] to [B, dim]: cosines first, then sines, of
+// t·exp(−ln(10⁴)·i/(dim/2)), as in guided-diffusion. t is not scaled.
+func SinusoidalEmbedding(t *Node, dim int) *Node {
+	g := t.Graph()
+	half := dim / 2
+	frequencies := make([]float32, half)
+	for i := range frequencies {
+		frequencies[i] = float32(math.Exp(-math.Log(10000) * float64(i) / float64(half)))
+	}
+	angles := Mul(InsertAxes(ConvertDType(t, dtypes.Float32), -1), InsertAxes(Const(g, frequencies), 0))
+	return Concatenate([]*Node{Cos(angles), Sin(angles)}, -1)
+}
+
+// Upsample2 repeats every pixel 2×2 (nearest neighbour).
+func Upsample2(x *Node) *Node {
+	d := x.Shape().Dimensions
+	x = Reshape(x, d[0], d[1], 1, d[2], 1, d[3])
+	x = BroadcastToDims(x, d[0], d[1], 2, d[2], 2, d[3])
+	return Reshape(x, d[0], 2*d[1], 2*d[2], d[3])
+}
+
+// BatchNorm normalises each feature of [B, F] over the batch (Ioffe & Szegedy
+// 2015), with PyTorch's constants: epsilon 1e-5, running statistics moved by
+// 0.1, running variance unbiased.
+type BatchNorm struct {
+	name           string
+	Scale, Bias    Param // [F]
+	Mean, Variance Param // [F], running statistics
+}
+
+const (
+	batchNormEpsilon  = 1e-5
+	batchNormMomentum = 0.1
+)
+
+// NewBatchNorm adds a batch norm: its parameters to l, its running statistics to statistics.
+func NewBatchNorm(l, statistics *Layout, name string, features int) BatchNorm {
+	return BatchNorm{
+		name:     name,
+		Scale:    l.Add(name+".scale", InitOnes, features),
+		Bias:     l.Add(name+".bias", InitZeros, features),
+		Mean:     statistics.Add(name+".mean", InitZeros, features),
+		Variance: statistics.Add(name+".variance", InitOnes, features),
+	}
+}
+
+// Forward normalises by the batch in training and by the running statistics otherwise.
+func (n BatchNorm) Forward(p *Pass, x *Node) *Node {
+	defer engine.InLayer(n.name)
+	mean, variance := InsertAxes(p.statistics.Of(n.Mean), 0), InsertAxes(p.statistics.Of(n.Variance), 0)
+	if p.Training() {
+		count := float64(x.Shape().Dimensions[0])
+		runningMean, runningVariance := mean, variance
+		mean = ReduceAndKeep(x, ReduceMean, 0)
+		variance = ReduceAndKeep(Square(Sub(x, mean)), ReduceMean, 0)
+		move := func(old, new *Node) *Node {
+			return Add(MulScalar(old, 1-batchNormMomentum), MulScalar(StopGradient(new), batchNormMomentum))
+		}
+		p.updates[n.Mean.Offset] = move(runningMean, mean)
+		p.updates[n.Variance.Offset] = move(runningVariance, MulScalar(variance, count/max(count-1, 1)))
+	}
+	y := Div(Sub(x, mean), Sqrt(AddScalar(variance, batchNormEpsilon)))
+	return Add(Mul(y, InsertAxes(p.Of(n.Scale), 0)), InsertAxes(p.Of(n.Bias), 0))
+}

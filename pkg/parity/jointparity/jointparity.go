@@ -1,0 +1,222 @@
+// Package jointparity holds our joint-diffusion network against numbers that
+// the authors' own PyTorch network gave.
+package jointparity
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"noisebook/pkg/engine"
+	"noisebook/pkg/joint"
+	"noisebook/pkg/nn"
+	"noisebook/pkg/parity"
+	"noisebook/pkg/process"
+	"noisebook/pkg/safetensors"
+)
+
+// settings is a fixture folder's config.json.
+type settings struct {
+	ImageSize           int     `json:"image_size"`
+	InChannels          int     `json:"in_channels"`
+	ModelChannels       int     `json:"model_channels"`
+	NumResBlocks        int     `json:"num_res_blocks"`
+	ChannelMult         []int   `json:"channel_mult"`
+	AttentionDownsample []int   `json:"attention_downsampling"`
+	NumHeads            int     `json:"num_heads"`
+	Dropout             float64 `json:"dropout"`
+	NumClasses          int     `json:"num_classes"`
+	Timesteps           int     `json:"timesteps"`
+	BetaSchedule        string  `json:"beta_schedule"`
+	ClassifierLossScale float64 `json:"classifier_loss_scale"`
+	Alphas              []int   `json:"alphas"`
+}
+
+func (s settings) model() joint.Config {
+	return joint.Config{
+		UNet: nn.UNetConfig{
+			ImageSize: s.ImageSize, Channels: s.InChannels, Width: s.ModelChannels, Multipliers: s.ChannelMult,
+			Blocks: s.NumResBlocks, AttentionAt: s.AttentionDownsample, Heads: s.NumHeads,
+			NormGroups: 32, Dropout: s.Dropout, Patch: 1,
+		},
+		Classes: s.NumClasses,
+	}
+}
+
+// Run loads weights.safetensors, cases.safetensors and config.json from a
+// folder, computes every case that it knows on the engine and compares.
+func Run(ctx context.Context, e *engine.Engine, dir string) (*parity.Report, error) {
+	var s settings
+	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return nil, fmt.Errorf("parity joint: %w", err)
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return nil, fmt.Errorf("parity joint: config.json: %w", err)
+	}
+	weights, err := safetensors.Read(filepath.Join(dir, "weights.safetensors"))
+	if err != nil {
+		return nil, fmt.Errorf("parity joint: %w", err)
+	}
+	cases, err := safetensors.Read(filepath.Join(dir, "cases.safetensors"))
+	if err != nil {
+		return nil, fmt.Errorf("parity joint: %w", err)
+	}
+	model, err := joint.New(s.model())
+	if err != nil {
+		return nil, fmt.Errorf("parity joint: %w", err)
+	}
+	flat, statistics, err := model.FromPyTorch(weights)
+	if err != nil {
+		return nil, fmt.Errorf("parity joint: %w", err)
+	}
+	if s.BetaSchedule != "linear" {
+		return nil, fmt.Errorf("parity joint: beta_schedule %q: only linear is known", s.BetaSchedule)
+	}
+	schedule, err := authorsSchedule(s.Timesteps)
+	if err != nil {
+		return nil, fmt.Errorf("parity joint: %w", err)
+	}
+	c := &comparison{
+		report: &parity.Report{}, cases: cases, known: map[string]bool{}, engine: e, model: model,
+		weights: flat, statistics: statistics, schedule: schedule, settings: s,
+	}
+	for _, step := range []func() error{c.network, c.guidance, c.losses, c.units, c.tables, c.arithmetic} {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := step(); err != nil {
+			return nil, fmt.Errorf("parity joint: %w", err)
+		}
+	}
+	for _, name := range cases.Names() {
+		if !c.known[name] && !strings.HasPrefix(name, "in/") {
+			c.report.Unknown = append(c.report.Unknown, name)
+		}
+	}
+	return c.report, nil
+}
+
+// authorsSchedule is the linear schedule of the authors' code, whose start is ten times Ho et al.'s.
+func authorsSchedule(timesteps int) (*process.DDPM, error) {
+	scale := 1000 / float64(timesteps)
+	betas, err := process.Linear(timesteps, 1e-3*scale, 0.02*scale)
+	if err != nil {
+		return nil, err
+	}
+	return process.NewDDPM(betas)
+}
+
+// comparison collects computed entries against the folder's.
+type comparison struct {
+	report     *parity.Report
+	cases      *safetensors.File
+	known      map[string]bool
+	engine     *engine.Engine
+	model      *joint.Model
+	weights    []float32
+	statistics []float32
+	schedule   *process.DDPM
+	settings   settings
+}
+
+// tolerance of an entry, as the fixtures' README advises.
+func tolerance(name string) float64 {
+	switch {
+	case strings.HasPrefix(name, "sched/"):
+		return 1e-10
+	case strings.HasPrefix(name, "head/"):
+		return 2e-5
+	case strings.HasPrefix(name, "alg1/grad"), strings.HasPrefix(name, "alg1/eps"), strings.HasPrefix(name, "joint/grad"):
+		return 1e-3
+	}
+	return 1e-4
+}
+
+// byExample are the entries whose error is taken for each example apart.
+var byExample = []string{"net/", "feat/", "pool/", "dec/", "head/logits", "alg1/", "pmv/", "psample/", "qsample/", "unit/", "temb/", "joint/l_diff_each"}
+
+// check compares a computed entry, row-major in the fixture's own layout.
+func (c *comparison) check(name string, got []float64) {
+	if !c.cases.Has(name) {
+		return
+	}
+	c.known[name] = true
+	want, shape, err := c.floats(name)
+	if err != nil {
+		c.report.Fail(name, err)
+		return
+	}
+	if len(got) != len(want) {
+		c.report.Fail(name, fmt.Errorf("ours has %d numbers, the fixture %d", len(got), len(want)))
+		return
+	}
+	rows := 1
+	for _, prefix := range byExample {
+		if strings.HasPrefix(name, prefix) {
+			rows = shape[0]
+		}
+	}
+	worst := 0.0
+	switch {
+	case strings.HasPrefix(name, "sched/"):
+		for i := range want {
+			worst = max(worst, relative(math.Abs(got[i]-want[i]), math.Abs(want[i])))
+		}
+	default:
+		for r := range rows {
+			lo, hi := r*len(want)/rows, (r+1)*len(want)/rows
+			worst = max(worst, maxError(got[lo:hi], want[lo:hi]))
+		}
+	}
+	if strings.HasPrefix(name, "joint/grad_l2_") {
+		largest := maxAbs(want)
+		for i := range want {
+			if want[i] > 1e-5*largest {
+				worst = max(worst, math.Abs(got[i]-want[i])/want[i])
+			}
+		}
+	}
+	c.report.Add(name, worst, tolerance(name), "")
+}
+
+func maxError(got, want []float64) float64 {
+	worst := 0.0
+	for i := range want {
+		d := math.Abs(got[i] - want[i])
+		if math.IsNaN(d) {
+			return math.NaN()
+		}
+		worst = max(worst, d)
+	}
+	return relative(worst, maxAbs(want))
+}
+
+// relative is d/scale, and d itself where the reference is zero.
+func relative(d, scale float64) float64 {
+	if scale == 0 {
+		return d
+	}
+	return d / scale
+}
+
+func maxAbs(values []float64) float64 {
+	m := 0.0
+	for _, v := range values {
+		m = max(m, math.Abs(v))
+	}
+	return m
+}
+
+func (c *comparison) floats(name string) ([]float64, []int, error) {
+	tensor, err := c.cases.Tensor(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	values, err := tensor.Float64s()
+	return values, tensor.Shape, err
+}
