@@ -1,0 +1,75 @@
+package metric
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// checkFinite refuses a matrix with a NaN or an infinity and names its place.
+func checkFinite(name string, m *mat.Dense) error {
+	rows, columns := m.Dims()
+	for i := range rows {
+		for j, v := range m.RawRowView(i)[:columns] {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("metric: %s has %v in row %d, column %d", name, v, i, j)
+			}
+		}
+	}
+	return nil
+}
+
+// checkFeatures refuses feature sets that are not finite, differ in their
+// number of features or have fewer than least samples.
+func checkFeatures(least int, nameA string, a *mat.Dense, nameB string, b *mat.Dense) error {
+	samplesA, dimA := a.Dims()
+	samplesB, dimB := b.Dims()
+	if dimA != dimB {
+		return fmt.Errorf("metric: %s has %d features a sample, %s has %d; both must come from one network", nameA, dimA, nameB, dimB)
+	}
+	for _, set := range []struct {
+		name    string
+		samples int
+		m       *mat.Dense
+	}{{nameA, samplesA, a}, {nameB, samplesB, b}} {
+		if set.samples < least {
+			return fmt.Errorf("metric: %s has %d samples, want at least %d", set.name, set.samples, least)
+		}
+		if err := checkFinite(set.name, set.m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkVector refuses an empty slice and one with a NaN or an infinity.
+func checkVector(name string, values []float64) error {
+	if len(values) == 0 {
+		return fmt.Errorf("metric: %s is empty", name)
+	}
+	if i := slices.IndexFunc(values, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }); i >= 0 {
+		return fmt.Errorf("metric: %s has %v at index %d", name, values[i], i)
+	}
+	return nil
+}
+
+// checkLabels refuses labels outside 0..classes-1.
+func checkLabels(name string, labels []int, classes int) error {
+	if i := slices.IndexFunc(labels, func(l int) bool { return l < 0 || l >= classes }); i >= 0 {
+		return fmt.Errorf("metric: %s has label %d at index %d, want 0 to %d", name, labels[i], i, classes-1)
+	}
+	return nil
+}
+
+// checkPaired refuses empty slices and slices of different lengths.
+func checkPaired(nameA string, lengthA int, nameB string, lengthB int) error {
+	if lengthA != lengthB {
+		return fmt.Errorf("metric: %d %s for %d %s; they must pair up", lengthA, nameA, lengthB, nameB)
+	}
+	if lengthA == 0 {
+		return fmt.Errorf("metric: no %s", nameA)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package metric
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// FID is the Fréchet distance of the Gaussians fitted to two feature sets
+// [samples, features] (Heusel et al. 2017, eq. 6): 0 for equal sets,
+// symmetric, in squared units of a feature. It holds for fewer samples than
+// features too, but is biased upwards by few samples: compare only distances
+// of one sample count. Each set needs two samples and no NaN or infinity.
+func FID(real, generated *mat.Dense) (float64, error) {
+	if err := checkFeatures(2, "the real set", real, "the generated set", generated); err != nil {
+		return 0, err
+	}
+	realGaussian, err := FitGaussian(real)
+	if err != nil {
+		return 0, err
+	}
+	generatedGaussian, err := FitGaussian(generated)
+	if err != nil {
+		return 0, err
+	}
+	return FrechetDistance(realGaussian, generatedGaussian)
+}
+
+// FrechetDistance is ‖μ_a − μ_b‖² + tr(Σ_a + Σ_b − 2(Σ_aΣ_b)^½), the squared
+// 2-Wasserstein distance of two Gaussians. A covariance may be singular;
+// one with a clearly negative eigenvalue is an error.
+//
+// The trace of the root is the sum of the singular values of AᵀB for any
+// factors Σ_a = AAᵀ and Σ_b = BBᵀ. Unlike a root of Σ_aΣ_b that takes no root
+// of a rounding error, so singular covariances cost no digits.
+func FrechetDistance(a, b Gaussian) (float64, error) {
+	if err := a.check("the first set"); err != nil {
+		return 0, err
+	}
+	if err := b.check("the second set"); err != nil {
+		return 0, err
+	}
+	if len(a.Mean) != len(b.Mean) {
+		return 0, fmt.Errorf("metric: Fréchet distance of %d and %d features; both sets must come from one network", len(a.Mean), len(b.Mean))
+	}
+	factorA, err := factor(a.Covariance)
+	if err != nil {
+		return 0, fmt.Errorf("metric: covariance of the first set: %w", err)
+	}
+	factorB, err := factor(b.Covariance)
+	if err != nil {
+		return 0, fmt.Errorf("metric: covariance of the second set: %w", err)
+	}
+	traceOfRoot := 0.0
+	if factorA != nil && factorB != nil {
+		var product mat.Dense
+		product.Mul(factorA.T(), factorB)
+		var svd mat.SVD
+		if !svd.Factorize(&product, mat.SVDNone) {
+			return 0, fmt.Errorf("metric: the singular values of the covariances' product did not converge")
+		}
+		traceOfRoot = floats.Sum(svd.Values(nil))
+	}
+	meanTerm := 0.0
+	for i, m := range a.Mean {
+		meanTerm += (m - b.Mean[i]) * (m - b.Mean[i])
+	}
+	return meanTerm + mat.Trace(a.Covariance) + mat.Trace(b.Covariance) - 2*traceOfRoot, nil
+}
+
+// factor returns F [features, rank] with FFᵀ = covariance, or nil for rank 0.
+// Eigenvalues that rounding alone can explain are left out.
+func factor(covariance *mat.SymDense) (*mat.Dense, error) {
+	var eigen mat.EigenSym
+	if !eigen.Factorize(covariance, true) {
+		return nil, fmt.Errorf("the eigenvalues did not converge")
+	}
+	values := eigen.Values(nil) // ascending
+	dim := len(values)
+	const epsilon = 0x1p-52
+	negligible := float64(dim) * epsilon * max(values[dim-1], -values[0])
+	if values[0] < -100*negligible {
+		return nil, fmt.Errorf("eigenvalue %.3g is negative; this is no covariance", values[0])
+	}
+	first := 0
+	for first < dim && values[first] <= negligible {
+		first++
+	}
+	if first == dim {
+		return nil, nil
+	}
+	var vectors mat.Dense
+	eigen.VectorsTo(&vectors)
+	f := mat.DenseCopyOf(vectors.Slice(0, dim, first, dim))
+	for i := range dim {
+		row := f.RawRowView(i)
+		for j := range row {
+			row[j] *= math.Sqrt(values[first+j])
+		}
+	}
+	return f, nil
+}

@@ -1,0 +1,130 @@
+package metric
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// Gaussian is the mean and the covariance of a feature set of any size.
+type Gaussian struct {
+	Samples    int
+	Mean       []float64     // [features]
+	Covariance *mat.SymDense // [features, features], divisor Samples-1
+}
+
+// FitGaussian returns the mean and the covariance of features [samples,
+// features]. It needs two samples or more and no NaN or infinity.
+func FitGaussian(features *mat.Dense) (Gaussian, error) {
+	var moments Moments
+	if err := moments.Add(features); err != nil {
+		return Gaussian{}, err
+	}
+	return moments.Gaussian()
+}
+
+// Moments gathers mean and covariance batch by batch, so that a feature set
+// need never be in memory at once. The zero value is empty and ready.
+//
+// Batches are merged by the pairwise update of Chan, Golub and LeVeque (1983),
+// which loses no digits to a large mean.
+type Moments struct {
+	samples int
+	mean    []float64
+	scatter *mat.SymDense // sum of (x-mean)(x-mean)ᵀ
+}
+
+// Samples is the number of samples added so far.
+func (m *Moments) Samples() int { return m.samples }
+
+// Add takes in a batch [samples, features] of at least one sample. A batch
+// that holds a NaN or an infinity, or another number of features than the
+// batches before it, is refused and changes nothing.
+func (m *Moments) Add(batch *mat.Dense) error {
+	n, dim := batch.Dims()
+	if n == 0 {
+		return fmt.Errorf("metric: the batch is empty")
+	}
+	if m.scatter != nil && dim != len(m.mean) {
+		return fmt.Errorf("metric: the batch has %d features a sample, those before it had %d", dim, len(m.mean))
+	}
+	if err := checkFinite("the batch", batch); err != nil {
+		return err
+	}
+	if m.scatter == nil {
+		m.mean = make([]float64, dim)
+		m.scatter = mat.NewSymDense(dim, nil)
+	}
+
+	mean := columnMeans(batch)
+	var scatter mat.SymDense
+	scatter.SymOuterK(1, centred(batch, mean).T())
+	m.scatter.AddSym(m.scatter, &scatter)
+
+	total := float64(m.samples + n)
+	shift := mat.NewVecDense(dim, mean) // from the old mean to the batch's
+	floats.Sub(mean, m.mean)
+	m.scatter.SymRankOne(m.scatter, float64(m.samples)*float64(n)/total, shift)
+	floats.AddScaled(m.mean, float64(n)/total, mean)
+	m.samples += n
+	return nil
+}
+
+// Gaussian returns the statistics of all samples added so far, at least two.
+func (m *Moments) Gaussian() (Gaussian, error) {
+	if m.samples < 2 {
+		return Gaussian{}, fmt.Errorf("metric: a covariance needs at least 2 samples, got %d", m.samples)
+	}
+	covariance := mat.NewSymDense(len(m.mean), nil)
+	covariance.ScaleSym(1/float64(m.samples-1), m.scatter)
+	return Gaussian{Samples: m.samples, Mean: append([]float64(nil), m.mean...), Covariance: covariance}, nil
+}
+
+// columnMeans is the mean over the rows of m, exact to rounding for any offset:
+// a second pass adds what the first one lost.
+func columnMeans(m *mat.Dense) []float64 {
+	rows, columns := m.Dims()
+	mean := make([]float64, columns)
+	for i := range rows {
+		floats.Add(mean, m.RawRowView(i))
+	}
+	floats.Scale(1/float64(rows), mean)
+	residual := make([]float64, columns)
+	for i := range rows {
+		for j, v := range m.RawRowView(i) {
+			residual[j] += v - mean[j]
+		}
+	}
+	floats.AddScaled(mean, 1/float64(rows), residual)
+	return mean
+}
+
+// centred is m less mean in every row, as a new matrix.
+func centred(m *mat.Dense, mean []float64) *mat.Dense {
+	c := mat.DenseCopyOf(m)
+	rows, _ := c.Dims()
+	for i := range rows {
+		floats.Sub(c.RawRowView(i), mean)
+	}
+	return c
+}
+
+// check refuses statistics that no feature set can have.
+func (g Gaussian) check(name string) error {
+	if g.Covariance == nil || len(g.Mean) == 0 || g.Covariance.SymmetricDim() != len(g.Mean) {
+		return fmt.Errorf("metric: the statistics of %s are incomplete: want a mean and a covariance of one dimension", name)
+	}
+	if err := checkVector("the mean of "+name, g.Mean); err != nil {
+		return err
+	}
+	for i := range g.Mean {
+		for j := i; j < len(g.Mean); j++ {
+			if v := g.Covariance.At(i, j); math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("metric: the covariance of %s has %v at (%d, %d)", name, v, i, j)
+			}
+		}
+	}
+	return nil
+}
