@@ -55,7 +55,7 @@ func newLinearChain(params *object) (*process.DDPM, error) {
 	if !strings.HasPrefix(schedule, "linear") {
 		return nil, fmt.Errorf("%s.schedule is %q: only linear ones are known", params.path, schedule)
 	}
-	steps, err := params.integer("T")
+	steps, err := params.steps("T")
 	if err != nil {
 		return nil, err
 	}

@@ -110,6 +110,19 @@ func (o *object) integer(key string) (n int, err error) {
 	return n, err
 }
 
+// maxSteps bounds the length of a process, so that a wrong number in a file is
+// an error and not an allocation that cannot be met.
+const maxSteps = 1_000_000
+
+// steps reads the length of a process.
+func (o *object) steps(key string) (int, error) {
+	n, err := o.integer(key)
+	if err == nil && (n < 1 || n > maxSteps) {
+		err = fmt.Errorf("%s is %d: want 1 to %d", o.join(key), n, maxSteps)
+	}
+	return n, err
+}
+
 // floats reads a number, or an array of arrays of numbers row by row.
 func (o *object) floats(key string) ([]float64, error) {
 	var value any

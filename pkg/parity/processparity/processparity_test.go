@@ -175,6 +175,7 @@ func TestBrokenFilesAreErrors(t *testing.T) {
 		"other end":       `"sde": {"ve": {"params": {"sigma_min": 1, "sigma_max": 2, "N": 10, "T": 2}}}}`,
 		"unequal lengths": `"sde": {"ve": {"params": {"sigma_min": 1, "sigma_max": 2, "N": 10, "T": 1}}}}`,
 		"other schedule":  `"ddim": {"params": {"schedule": "cosine"}}}`,
+		"far too long":    `"ddim": {"params": {"schedule": "linear", "T": 1000000000000, "beta_first": 0.1, "beta_last": 0.2}}}`,
 		"step beyond":     `"ddim": {"params": {"schedule": "linear", "T": 2, "beta_first": 0.1, "beta_last": 0.2}, "table": [{"t": 2, "beta": 1}]}}`,
 		"trajectory":      `"ddim": {"params": {"schedule": "linear", "T": 2, "beta_first": 0.1, "beta_last": 0.2}, "trajectory": {"steps": 1000000000000, "stride": 1}}}`,
 		"a word":          `"drl_uniform_sigma": {"sigma_min": 1, "sigma_max": 2, "values": [{"u": 0, "t": "x"}]}}`,

@@ -210,7 +210,7 @@ func stepsOf(sdes *object, kind string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return params.integer("N")
+	return params.steps("N")
 }
 
 func (c *comparison) uniformSigma(o *object) error {
