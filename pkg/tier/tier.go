@@ -50,5 +50,11 @@ func (t *Tier) Set(name string) error {
 // Type names the flag's kind in help texts.
 func (t *Tier) Type() string { return "tier" }
 
-// UnmarshalText reads a tier from JSON or a config override.
-func (t *Tier) UnmarshalText(text []byte) error { return t.Set(string(text)) }
+// UnmarshalText reads a tier from JSON or a config override; empty is no tier.
+func (t *Tier) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*t = ""
+		return nil
+	}
+	return t.Set(string(text))
+}

@@ -212,6 +212,10 @@ func (r *Run) readTail(path string, now time.Time) {
 	if cut {
 		_, data, _ = bytes.Cut(data, []byte("\n"))
 	}
+	if end, ok := lastEvent(data); ok && end.Type == EventState {
+		r.State, r.Ended, r.Error, r.Dropped, r.Last = end.State, end.Time, end.Error, end.Dropped, end.Last
+		return
+	}
 	var last Event
 	for line := range bytes.Lines(data) {
 		event, ok := parseEvent(bytes.TrimSpace(line))
@@ -222,17 +226,22 @@ func (r *Run) readTail(path string, now time.Time) {
 		for name, value := range event.Values {
 			r.Last[name] = Point{Step: event.Step, Time: event.Time, Value: value}
 		}
-		for name, point := range event.Last {
-			r.Last[name] = point
-		}
 	}
-	r.Ended, r.Error, r.Dropped = last.Time, last.Error, last.Dropped
-	switch {
-	case last.Type == EventState:
-		r.State = last.State
-	case now.Sub(last.Time) < StaleAfter && !processGone(path):
+	r.Ended = last.Time
+	if now.Sub(last.Time) < StaleAfter && !processGone(path) {
 		r.State, r.Ended = Running, time.Time{}
 	}
+}
+
+// lastEvent parses the last complete line: of an attempt that ended it tells
+// everything.
+func lastEvent(data []byte) (Event, bool) {
+	end := bytes.LastIndexByte(data, '\n')
+	if end < 0 {
+		return Event{}, false
+	}
+	start := bytes.LastIndexByte(data[:end], '\n') + 1
+	return parseEvent(data[start:end])
 }
 
 // processGone says that the journal's writer lived on this machine and is no

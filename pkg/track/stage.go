@@ -91,7 +91,8 @@ func Do[C, R any](ctx context.Context, store *Store, stage Stage[C, R], config C
 	}
 	forced := store.mustRecompute(stage.Name, call.Key)
 	if !forced {
-		if result, ok := lookup[R](store, call); ok {
+		ignore := func(StageEvent, string) {} // the second look below warns
+		if result, ok := lookup[R](store, call, ignore); ok {
 			return result, nil
 		}
 	}
@@ -104,7 +105,7 @@ func Do[C, R any](ctx context.Context, store *Store, stage Stage[C, R], config C
 	}
 	defer unlock()
 	if !forced { // another process may have finished it while we waited
-		if result, ok := lookup[R](store, call); ok {
+		if result, ok := lookup[R](store, call, store.warn); ok {
 			return result, nil
 		}
 	}
@@ -174,17 +175,17 @@ func newCall(name string, version int, config any, inputs []Input) (runFile, err
 
 // lookup answers a call from the store. Entries that are damaged or do not fit
 // R are skipped with a warning.
-func lookup[R any](store *Store, call runFile) (Result[R], bool) {
+func lookup[R any](store *Store, call runFile, warn func(StageEvent, string)) (Result[R], bool) {
 	event := StageEvent{Stage: call.Stage, Version: call.Version, Key: call.Key, Attempt: 1, Cached: true}
 	for _, id := range store.finishedRuns(call.Key) {
 		identity, err := store.readIdentity(id)
 		if err != nil {
-			store.warn(event, fmt.Sprintf("run %s cannot be used: %v", id, err))
+			warn(event, fmt.Sprintf("run %s cannot be used and is computed again: %v", id, err))
 			continue
 		}
 		result, err := load[R](store, identity, true)
 		if err != nil {
-			store.warn(event, fmt.Sprintf("run %s cannot be used and is computed again: %v", id, err))
+			warn(event, fmt.Sprintf("run %s cannot be used and is computed again: %v", id, err))
 			continue
 		}
 		event.Run, event.Age, event.CodeChanged = result.Run, result.Age(), result.CodeChanged
