@@ -9,9 +9,12 @@
 package nn
 
 import (
+	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 )
 
 // Param is a named place in a Layout.
@@ -70,13 +73,19 @@ func (l *Layout) Initialize(seed uint64) []float32 {
 	return values
 }
 
-// hashName is FNV-1a.
-func hashName(name string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(name) {
-		h = (h ^ uint64(name[i])) * 1099511628211
+// Fingerprint tells layouts apart: a hash of all names and shapes in order.
+func (l *Layout) Fingerprint() string {
+	h := fnv.New64a()
+	for _, p := range l.parameters {
+		fmt.Fprintln(h, p.Name, p.Shape)
 	}
-	return h
+	return strconv.FormatUint(h.Sum64(), 16)
+}
+
+func hashName(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return h.Sum64()
 }
 
 // Initializer fills a parameter's values.

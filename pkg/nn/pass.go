@@ -66,6 +66,9 @@ func (l *Layout) join(g *Graph, of func(Param) *Node) *Node {
 			parts[i] = FillScalar(g, shapes.Make(dtypes.Float32, p.Size()), 0)
 		}
 	}
+	if len(parts) == 0 {
+		return FillScalar(g, shapes.Make(dtypes.Float32, 0), 0)
+	}
 	return Concatenate(parts, 0)
 }
 

@@ -1,0 +1,175 @@
+// Package sample runs reverse diffusion: ancestral steps (Ho et al. 2020) and
+// DDIM (Song et al. 2021), with any predictor of the noise. What guides a sampler
+// (Algorithm 1 of Joint Diffusion, a classifier's gradient) is a predictor too.
+package sample
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"noisebook/pkg/engine"
+	"noisebook/pkg/process"
+)
+
+// Method is a kind of reverse step.
+type Method string
+
+// The methods. Ancestral steps over fewer steps than the chain has are those of the respaced chain.
+const (
+	Ancestral Method = "ancestral"
+	DDIM      Method = "ddim"
+)
+
+// Config is how to sample.
+type Config struct {
+	Method   Method           `json:"method"`
+	Steps    int              `json:"steps"`    // of the chain's steps, evenly spaced; 0 means all
+	Variance process.Variance `json:"variance"` // of ancestral steps
+	Eta      float64          `json:"eta"`      // share of fresh noise in DDIM
+	Clip     bool             `json:"clip"`     // the predicted clean image to [−1, 1]
+}
+
+// Validate says what is wrong, by field.
+func (c Config) Validate() error {
+	switch {
+	case c.Method != Ancestral && c.Method != DDIM:
+		return fmt.Errorf("method is %q: use ancestral or ddim", c.Method)
+	case c.Steps < 0:
+		return fmt.Errorf("steps is %d: it must not be negative", c.Steps)
+	case c.Eta < 0 || c.Eta > 1:
+		return fmt.Errorf("eta is %g: it must be in [0, 1]", c.Eta)
+	}
+	return nil
+}
+
+// plan is the list of steps on a chain, noisiest first.
+func (c Config) plan(chain *process.DDPM) (*process.DDPM, []process.CleanStep, error) {
+	if c.Steps > 0 && c.Steps < chain.Steps() {
+		kept, err := process.BothEnds(chain.Steps(), c.Steps)
+		if err != nil {
+			return nil, nil, err
+		}
+		if chain, err = chain.Subset(kept); err != nil {
+			return nil, nil, err
+		}
+	}
+	var steps []process.CleanStep
+	var err error
+	if c.Method == DDIM {
+		steps, err = chain.DDIM(c.Eta)
+	} else {
+		steps, err = chain.Ancestral(c.Variance)
+	}
+	return chain, steps, err
+}
+
+// Predict builds the graph of a noise prediction: the network's flat weights
+// and statistics, images x [B, H, W, C] at timestep indices t [B], and what
+// Run was given as extra inputs.
+type Predict func(weights, statistics, x, t *graph.Node, extra []*graph.Node) (noise *graph.Node)
+
+// Sampler is a compiled reverse step over a chain.
+type Sampler struct {
+	config  Config
+	chain   *process.DDPM
+	steps   []process.CleanStep
+	shape   shapes.Shape
+	program *engine.Program
+}
+
+// Entries of a step's vector of coefficients; see process.CleanStep.
+const (
+	coefficientMean = iota
+	coefficientStd
+	coefficientClean
+	coefficientNoise
+	coefficientFresh
+	coefficientCount
+)
+
+// New prepares a sampler of batches of a shape [B, H, W, C].
+func New(e *engine.Engine, chain *process.DDPM, predict Predict, batch, height, width, channels int, c Config) (*Sampler, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("sample: %w", err)
+	}
+	spaced, steps, err := c.plan(chain)
+	if err != nil {
+		return nil, fmt.Errorf("sample: %w", err)
+	}
+	s := &Sampler{config: c, chain: spaced, steps: steps, shape: shapes.Make(dtypes.Float32, batch, height, width, channels)}
+	s.program, err = e.NewProgram("sample-step", func(_ *graph.Graph, in []*graph.Node) []*graph.Node {
+		weights, statistics, x, t, coefficients, random, extra := in[0], in[1], in[2], in[3], in[4], in[5], in[6:]
+		k := func(i int) *graph.Node { return graph.Slice(coefficients, graph.AxisElem(i)) }
+		of := func(i int) *graph.Node { return graph.Reshape(k(i), 1, 1, 1, 1) }
+
+		noise := predict(weights, statistics, x, graph.BroadcastToDims(t, batch), extra)
+		clean := graph.Div(graph.Sub(x, graph.Mul(of(coefficientStd), noise)), of(coefficientMean))
+		if c.Clip {
+			clean = graph.ClipScalar(clean, -1, 1)
+			noise = graph.Div(graph.Sub(x, graph.Mul(of(coefficientMean), clean)), of(coefficientStd))
+		}
+		_, fresh := graph.RandomNormal(random, x.Shape())
+		next := graph.Add(graph.Mul(of(coefficientClean), clean), graph.Mul(of(coefficientNoise), noise))
+		return []*graph.Node{graph.Add(next, graph.Mul(of(coefficientFresh), fresh))}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Steps is the number of network evaluations of a run.
+func (s *Sampler) Steps() int { return len(s.steps) }
+
+// Finalize frees the compiled step.
+func (s *Sampler) Finalize() { s.program.Finalize() }
+
+// Run samples one batch from the prior and returns its images, row-major
+// [B, H, W, C], unclipped. Random numbers follow from the seed alone, so the
+// same seed with another guide starts from the same noise.
+func (s *Sampler) Run(ctx context.Context, weights, statistics *tensors.Tensor, seed uint64, extra ...*tensors.Tensor) ([]float32, error) {
+	return s.RunFrom(ctx, priorNoise(s.shape.Size(), seed), 0, weights, statistics, seed, extra...)
+}
+
+// RunFrom samples from given images at the sampler's step number first.
+func (s *Sampler) RunFrom(ctx context.Context, start []float32, first int, weights, statistics *tensors.Tensor, seed uint64, extra ...*tensors.Tensor) ([]float32, error) {
+	x := tensors.FromFlatDataAndDimensions(start, s.shape.Dimensions...)
+	for i := first; i < len(s.steps); i++ {
+		if err := ctx.Err(); err != nil {
+			x.FinalizeAll()
+			return nil, err
+		}
+		random, err := engine.RandomState(seed, uint64(i))
+		if err != nil {
+			return nil, err
+		}
+		args := []any{weights, statistics, x, int32(s.chain.Timesteps[s.steps[i].From]), coefficients(s.steps[i]), random}
+		for _, t := range extra {
+			args = append(args, t)
+		}
+		outputs, err := s.program.Call(args...)
+		x.FinalizeAll()
+		random.FinalizeAll()
+		if err != nil {
+			return nil, err
+		}
+		x = outputs[0]
+	}
+	defer x.FinalizeAll()
+	return tensors.CopyFlatData[float32](x)
+}
+
+func coefficients(step process.CleanStep) []float32 {
+	values := make([]float32, coefficientCount)
+	values[coefficientMean] = float32(step.At.Mean)
+	values[coefficientStd] = float32(step.At.Std)
+	values[coefficientClean] = float32(step.Clean)
+	values[coefficientNoise] = float32(step.Noise)
+	values[coefficientFresh] = float32(step.Fresh)
+	return values
+}

@@ -1,0 +1,210 @@
+// Package train fits a network's flat weights to an objective: AdamW, a moving
+// average, checkpoints that resume to the same losses, progress.
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"noisebook/pkg/engine"
+	"noisebook/pkg/nn"
+)
+
+// Network is what is trained: the layouts of its weights and of its running statistics.
+type Network struct {
+	Layout     *nn.Layout
+	Statistics *nn.Layout // may be empty
+}
+
+// Objective builds the loss of a batch, images [B, H, W, C] in [−1, 1] with
+// labels [B] (int32), and the terms to report beside it.
+type Objective func(p *nn.Pass, images, labels *graph.Node) (loss *graph.Node, terms []Term)
+
+// Term is a named scalar that is logged at each step.
+type Term struct {
+	Name  string
+	Value *graph.Node
+}
+
+// Batches fills a batch by its step alone, so that training resumes anywhere.
+type Batches interface {
+	Size() int
+	Fill(step int, images []float32, labels []int32) error
+}
+
+// Config is how long and how fast to train. AdamW's constants are PyTorch's.
+type Config struct {
+	Steps        int     `json:"steps"`
+	Batch        int     `json:"batch"`
+	LearningRate float64 `json:"learning_rate"`
+	Warmup       int     `json:"warmup"`       // steps of linear rise from 0
+	CosineDecay  bool    `json:"cosine_decay"` // to 0 over the steps after warm-up; constant otherwise
+	WeightDecay  float64 `json:"weight_decay"`
+	ClipNorm     float64 `json:"clip_norm"` // bound of the gradient's norm; 0 is none
+	EMADecay     float64 `json:"ema_decay"` // of the moving average of the weights, reached gradually: min(this, (1+step)/(10+step))
+	Seed         uint64  `json:"seed"`
+}
+
+const (
+	beta1   = 0.9
+	beta2   = 0.999
+	epsilon = 1e-8
+)
+
+// Validate says what is wrong, by field.
+func (c Config) Validate() error {
+	switch {
+	case c.Steps < 1:
+		return fmt.Errorf("steps is %d: it must be at least 1", c.Steps)
+	case c.Batch < 1:
+		return fmt.Errorf("batch is %d: it must be at least 1", c.Batch)
+	case !(c.LearningRate > 0 && c.LearningRate < 1):
+		return fmt.Errorf("learning_rate is %g: it must be in (0, 1)", c.LearningRate)
+	case c.EMADecay < 0 || c.EMADecay >= 1:
+		return fmt.Errorf("ema_decay is %g: it must be in [0, 1)", c.EMADecay)
+	case c.WeightDecay < 0 || c.ClipNorm < 0 || c.Warmup < 0:
+		return fmt.Errorf("weight_decay, clip_norm and warmup must not be negative")
+	}
+	return nil
+}
+
+// rate is the learning rate of a step counted from 0.
+func (c Config) rate(step int) float64 {
+	if step < c.Warmup {
+		return c.LearningRate * float64(step+1) / float64(c.Warmup)
+	}
+	if !c.CosineDecay {
+		return c.LearningRate
+	}
+	done := float64(step-c.Warmup) / float64(max(c.Steps-c.Warmup, 1))
+	return c.LearningRate * (1 + math.Cos(math.Pi*done)) / 2
+}
+
+func (c Config) averageDecay(step int) float64 {
+	return min(c.EMADecay, float64(1+step)/float64(10+step))
+}
+
+// Options are what does not change the result.
+type Options struct {
+	Checkpoint      string                                           // file to save to and resume from; empty for none
+	CheckpointEvery int                                              // steps; 0 means 200
+	Progress        func(step, total int, values map[string]float64) // after every step; may be nil
+	Resumed         func(step int)                                   // told when a checkpoint was found; may be nil
+}
+
+// Trained is what training leaves: the last weights, their moving average and the running statistics.
+type Trained struct {
+	Weights    []float32
+	Average    []float32
+	Statistics []float32
+	Steps      int
+}
+
+// NonFiniteError says where training broke down.
+type NonFiniteError struct {
+	Step       int
+	Term       string
+	Value      float64
+	Checkpoint string // last good one, empty if there is none
+	GoodStep   int    // its step
+}
+
+func (e *NonFiniteError) Error() string {
+	where := "no checkpoint was written yet"
+	if e.Checkpoint != "" {
+		where = fmt.Sprintf("the last good checkpoint is of step %d: %s", e.GoodStep, e.Checkpoint)
+	}
+	return fmt.Sprintf("train: %s is %g at step %d; %s; try a lower train.learning_rate or train.clip_norm=1", e.Term, e.Value, e.Step, where)
+}
+
+// Run trains from the seed, or from the checkpoint if there is one. When ctx
+// ends it saves a checkpoint and returns the context's error.
+func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective, batches Batches, imageShape [3]int, c Config, o Options) (Trained, error) {
+	if err := c.Validate(); err != nil {
+		return Trained{}, fmt.Errorf("train: %w", err)
+	}
+	s, err := newState(net, c.Seed)
+	if err != nil {
+		return Trained{}, err
+	}
+	defer s.finalize()
+	good := 0
+	if o.Checkpoint != "" {
+		switch err := s.load(o.Checkpoint, net); {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return Trained{}, err
+		default:
+			good = s.step
+			if o.Resumed != nil {
+				o.Resumed(s.step)
+			}
+		}
+	}
+	every := o.CheckpointEvery
+	if every == 0 {
+		every = 200
+	}
+	save := func() error {
+		if o.Checkpoint == "" || s.step == good {
+			return nil
+		}
+		if err := s.save(o.Checkpoint, net); err != nil {
+			return err
+		}
+		good = s.step
+		return nil
+	}
+
+	stepper, err := NewStepper(e, net, objective, c)
+	if err != nil {
+		return Trained{}, err
+	}
+	defer stepper.Finalize()
+	images := make([]float32, batches.Size()*imageShape[0]*imageShape[1]*imageShape[2])
+	labels := make([]int32, batches.Size())
+	for s.step < c.Steps {
+		if ctx.Err() != nil {
+			if err := save(); err != nil {
+				return Trained{}, errors.Join(ctx.Err(), err)
+			}
+			return Trained{}, fmt.Errorf("train: stopped at step %d of %d: %w", s.step, c.Steps, ctx.Err())
+		}
+		if err := batches.Fill(s.step, images, labels); err != nil {
+			return Trained{}, fmt.Errorf("train: %w", err)
+		}
+		values, err := stepper.step(s,
+			tensors.FromFlatDataAndDimensions(images, batches.Size(), imageShape[0], imageShape[1], imageShape[2]),
+			tensors.FromFlatDataAndDimensions(labels, batches.Size()))
+		if err != nil {
+			return Trained{}, err
+		}
+		for _, name := range stepper.terms {
+			if v := values[name]; math.IsNaN(v) || math.IsInf(v, 0) {
+				broken := &NonFiniteError{Step: s.step, Term: name, Value: v, GoodStep: good}
+				if good > 0 {
+					broken.Checkpoint = o.Checkpoint
+				}
+				return Trained{}, broken
+			}
+		}
+		if o.Progress != nil {
+			o.Progress(s.step, c.Steps, values)
+		}
+		if s.step%every == 0 {
+			if err := save(); err != nil {
+				return Trained{}, err
+			}
+		}
+	}
+	if err := save(); err != nil {
+		return Trained{}, err
+	}
+	return s.trained()
+}
