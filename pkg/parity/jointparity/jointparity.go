@@ -21,19 +21,19 @@ import (
 
 // settings is a fixture folder's config.json.
 type settings struct {
-	ImageSize           int     `json:"image_size"`
-	InChannels          int     `json:"in_channels"`
-	ModelChannels       int     `json:"model_channels"`
-	NumResBlocks        int     `json:"num_res_blocks"`
-	ChannelMult         []int   `json:"channel_mult"`
-	AttentionDownsample []int   `json:"attention_downsampling"`
-	NumHeads            int     `json:"num_heads"`
-	Dropout             float64 `json:"dropout"`
-	NumClasses          int     `json:"num_classes"`
-	Timesteps           int     `json:"timesteps"`
-	BetaSchedule        string  `json:"beta_schedule"`
-	ClassifierLossScale float64 `json:"classifier_loss_scale"`
-	Alphas              []int   `json:"alphas"`
+	ImageSize           int       `json:"image_size"`
+	InChannels          int       `json:"in_channels"`
+	ModelChannels       int       `json:"model_channels"`
+	NumResBlocks        int       `json:"num_res_blocks"`
+	ChannelMult         []int     `json:"channel_mult"`
+	AttentionDownsample []int     `json:"attention_downsampling"`
+	NumHeads            int       `json:"num_heads"`
+	Dropout             float64   `json:"dropout"`
+	NumClasses          int       `json:"num_classes"`
+	Timesteps           int       `json:"timesteps"`
+	BetaSchedule        string    `json:"beta_schedule"`
+	ClassifierLossScale float64   `json:"classifier_loss_scale"`
+	Alphas              []float64 `json:"alphas"`
 }
 
 func (s settings) model() joint.Config {
@@ -74,10 +74,7 @@ func Run(ctx context.Context, e *engine.Engine, dir string) (*parity.Report, err
 	if err != nil {
 		return nil, fmt.Errorf("parity joint: %w", err)
 	}
-	if s.BetaSchedule != "linear" {
-		return nil, fmt.Errorf("parity joint: beta_schedule %q: only linear is known", s.BetaSchedule)
-	}
-	schedule, err := authorsSchedule(s.Timesteps)
+	schedule, err := authorsSchedule(s.BetaSchedule, s.Timesteps)
 	if err != nil {
 		return nil, fmt.Errorf("parity joint: %w", err)
 	}
@@ -101,10 +98,19 @@ func Run(ctx context.Context, e *engine.Engine, dir string) (*parity.Report, err
 	return c.report, nil
 }
 
-// authorsSchedule is the linear schedule of the authors' code, whose start is ten times Ho et al.'s.
-func authorsSchedule(timesteps int) (*process.DDPM, error) {
-	scale := 1000 / float64(timesteps)
-	betas, err := process.Linear(timesteps, 1e-3*scale, 0.02*scale)
+// authorsSchedule is the cosine schedule, or the linear one of the authors'
+// code, whose start is ten times Ho et al.'s.
+func authorsSchedule(name string, timesteps int) (*process.DDPM, error) {
+	var betas []float64
+	var err error
+	switch name {
+	case "linear":
+		betas, err = process.ScaledLinear(timesteps, process.JointFirst, process.HoLast)
+	case "cosine":
+		betas, err = process.Cosine(timesteps)
+	default:
+		err = fmt.Errorf("config.json: beta_schedule is %q: use linear or cosine", name)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -13,31 +13,53 @@ import (
 
 // losses compares the objective's terms and their gradients.
 func (c *comparison) losses() error {
-	objective := joint.Objective{ClassScale: c.settings.ClassifierLossScale, Noisy: joint.NoisyAdd}
-	return c.run("parity-losses", func(in example, out *outputs) {
+	if err := c.run("parity-noised", c.noised); err != nil {
+		return err
+	}
+	p, err := c.program("parity-losses", func(in example, out *outputs) {
+		objective := joint.Objective{ClassScale: 1, Noisy: joint.NoisyAdd} // its own total is not used
 		l := c.model.Loss(in.pass, objective, c.schedule, in.x0, in.y, in.t, in.noiseQ)
-		// The fixture's total has the clean term alone.
-		total := graph.Add(l.Diffusion, graph.MulScalar(l.Clean, objective.ClassScale))
-		out.add("joint/l_diff", l.Diffusion)
-		out.add("joint/ce", l.Clean)
 		out.add("joint/ce_noised", l.Noisy)
-		out.add("joint/total", total)
-		out.add("gradient/l_diff", in.pass.Gradient(l.Diffusion))
-		out.add("gradient/ce", in.pass.Gradient(l.Clean))
-		out.add("gradient/total", in.pass.Gradient(total))
-
-		xt := graph.Add(
-			graph.Mul(joint.At(in.x0.Graph(), c.schedule.SqrtAlphasCumprod, in.t), in.x0),
-			graph.Mul(joint.At(in.x0.Graph(), c.schedule.SqrtOneMinusAlphasCumprod, in.t), in.noiseQ))
-		out.addImage("qsample/xt", xt)
-		out.add("joint/l_diff_each", graph.ReduceMean(graph.Square(graph.Sub(in.noiseQ, c.model.UNet.PredictNoise(in.pass, xt, in.t))), 1, 2, 3))
-	}, func(name string, values []float64) {
-		if term, ok := strings.CutPrefix(name, "gradient/"); ok {
-			c.checkGradients(term, values)
-			return
-		}
-		c.check(name, values)
+		weighted := graph.Add(graph.Mul(in.more[0], l.Diffusion), graph.Mul(in.more[1], l.Clean))
+		out.add("weighted", weighted)
+		out.add("gradient", in.pass.Gradient(weighted))
 	})
+	if err != nil {
+		return err
+	}
+	defer p.program.Finalize()
+	// One graph gives each term's gradient: the terms are weighed by its inputs.
+	// The fixture's total has the clean term alone.
+	for _, term := range []struct {
+		name             string
+		diffusion, class float32
+	}{{"l_diff", 1, 0}, {"ce", 0, 1}, {"total", 1, float32(c.settings.ClassifierLossScale)}} {
+		err := p.call(func(name string, values []float64) {
+			switch {
+			case name == "gradient":
+				c.checkGradients(term.name, values)
+			case name == "weighted":
+				c.check("joint/"+term.name, values)
+			case term.name == "total": // it is the same in every call
+				c.check(name, values)
+			}
+		}, term.diffusion, term.class)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noised compares the diffused images and each example's share of the diffusion loss.
+func (c *comparison) noised(in example, out *outputs) {
+	g := in.x0.Graph()
+	xt := graph.Add(
+		graph.Mul(joint.At(g, c.schedule.SqrtAlphasCumprod, in.t), in.x0),
+		graph.Mul(joint.At(g, c.schedule.SqrtOneMinusAlphasCumprod, in.t), in.noiseQ))
+	out.addImage("qsample/xt", xt)
+	squares := graph.Square(graph.Sub(in.noiseQ, c.model.UNet.PredictNoise(in.pass, xt, in.t)))
+	out.add("joint/l_diff_each", graph.ReduceMean(squares, 1, 2, 3))
 }
 
 // checkGradients compares the norm of each tensor's gradient, and some tensors' gradients whole.

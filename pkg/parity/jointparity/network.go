@@ -2,12 +2,13 @@ package jointparity
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"noisebook/pkg/engine"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/nn"
 )
@@ -28,37 +29,53 @@ func (o *outputs) addImage(name string, node *graph.Node) {
 	o.add(name, graph.TransposeAllDims(node, 0, 3, 1, 2))
 }
 
-// inputs of every program: weights, statistics, then these entries of the folder.
+// entries of the folder that are inputs of every program, after weights and statistics.
 var entries = []string{"in/x0", "in/xt", "in/t", "in/y", "in/noise_q"}
 
 // example is what a program's graph function works on.
 type example struct {
 	pass                 *nn.Pass
 	x0, xt, t, y, noiseQ *graph.Node
+	more                 []*graph.Node // scalars that differ from call to call
 }
 
-// run builds a program over the folder's inputs, runs it and hands every output to each.
-func (c *comparison) run(name string, build func(in example, out *outputs), each func(name string, values []float64)) error {
-	args := []any{tensors.FromFlatDataAndDimensions(c.weights, len(c.weights)), tensors.FromFlatDataAndDimensions(c.statistics, len(c.statistics))}
+// program is compiled once, however often it is called with other scalars:
+// the compilation of a large network takes minutes, its run seconds.
+type program struct {
+	program *engine.Program
+	args    []any
+	out     *outputs
+}
+
+// program builds a program over the folder's inputs.
+func (c *comparison) program(name string, build func(in example, out *outputs)) (*program, error) {
+	p := &program{
+		args: []any{
+			tensors.FromFlatDataAndDimensions(c.weights, len(c.weights)),
+			tensors.FromFlatDataAndDimensions(c.statistics, len(c.statistics)),
+		},
+		out: &outputs{},
+	}
 	for _, entry := range entries {
 		arg, err := c.tensor(entry)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		args = append(args, arg)
+		p.args = append(p.args, arg)
 	}
-	var out outputs
-	program, err := c.engine.NewProgram(name, func(g *graph.Graph, in []*graph.Node) []*graph.Node {
+	var err error
+	p.program, err = c.engine.NewProgram(name, func(g *graph.Graph, in []*graph.Node) []*graph.Node {
 		image := func(x *graph.Node) *graph.Node { return graph.TransposeAllDims(x, 0, 2, 3, 1) }
-		out = outputs{}
-		build(example{c.model.Evaluate(in[0], in[1]), image(in[2]), image(in[3]), in[4], in[5], image(in[6])}, &out)
-		return out.nodes
+		*p.out = outputs{}
+		build(example{c.model.Evaluate(in[0], in[1]), image(in[2]), image(in[3]), in[4], in[5], image(in[6]), in[7:]}, p.out)
+		return p.out.nodes
 	})
-	if err != nil {
-		return err
-	}
-	defer program.Finalize()
-	results, err := program.Call(args...)
+	return p, err
+}
+
+// call runs the program and hands every output to each.
+func (p *program) call(each func(name string, values []float64), more ...any) error {
+	results, err := p.program.Call(append(slices.Clone(p.args), more...)...)
 	if err != nil {
 		return err
 	}
@@ -67,9 +84,19 @@ func (c *comparison) run(name string, build func(in example, out *outputs), each
 		if err != nil {
 			return err
 		}
-		each(out.names[i], values)
+		each(p.out.names[i], values)
 	}
 	return nil
+}
+
+// run is a program that is called once.
+func (c *comparison) run(name string, build func(in example, out *outputs)) error {
+	p, err := c.program(name, build)
+	if err != nil {
+		return err
+	}
+	defer p.program.Finalize()
+	return p.call(c.check)
 }
 
 func (c *comparison) tensor(entry string) (*tensors.Tensor, error) {
@@ -143,21 +170,21 @@ func (c *comparison) network() error {
 		logits = c.model.Logits(in.pass, unet.Encode(in.pass, in.x0, zero), zero)
 		out.add("head/logits_x0", logits)
 		out.add("head/ce_sum_x0", graph.ReduceAllSum(joint.CrossEntropy(logits, in.y)))
-	}, c.check)
+	})
 }
 
 // guidance compares Algorithm 1: the gradients, total and partial, and what is decoded from the moved features.
 func (c *comparison) guidance() error {
-	return c.run("parity-guidance", func(in example, out *outputs) {
-		unet, g := c.model.UNet, in.xt.Graph()
+	p, err := c.program("parity-guidance", func(in example, out *outputs) {
+		unet, alpha := c.model.UNet, in.more[0]
+		noise, _ := c.model.GuidedNoise(in.pass, in.xt, in.t, in.y, alpha)
+		out.addImage("alg1/eps", noise)
 		f := unet.Encode(in.pass, in.xt, in.t)
-		loss := graph.ReduceAllSum(joint.CrossEntropy(c.model.Logits(in.pass, f, in.t), in.y))
-		for i, gradient := range graph.Gradient(loss, f.Maps()...) {
-			out.addImage("alg1/grad/"+mapName(i), gradient)
+		loss := func(f nn.Features) *graph.Node {
+			return graph.ReduceAllSum(joint.CrossEntropy(c.model.Logits(in.pass, f, in.t), in.y))
 		}
-		for _, alpha := range c.settings.Alphas {
-			noise, _ := c.model.GuidedNoise(in.pass, in.xt, in.t, in.y, graph.Scalar(g, dtypes.Float32, alpha))
-			out.addImage(fmt.Sprintf("alg1/eps_a%d", alpha), noise)
+		for i, gradient := range graph.Gradient(loss(f), f.Maps()...) {
+			out.addImage("alg1/grad/"+mapName(i), gradient)
 		}
 
 		// Partial derivatives: every map a leaf, so that no path leads through later blocks.
@@ -165,14 +192,29 @@ func (c *comparison) guidance() error {
 		for i := range leaves {
 			leaves[i] = graph.Identity(graph.StopGradient(leaves[i]))
 		}
-		loss = graph.ReduceAllSum(joint.CrossEntropy(c.model.Logits(in.pass, f.WithMaps(leaves), in.t), in.y))
-		partial := graph.Gradient(loss, leaves...)
-		alpha := c.settings.Alphas[len(c.settings.Alphas)-1]
 		moved := make([]*graph.Node, len(leaves))
-		for i := range leaves {
-			out.add("alg1/grad_partial/"+mapName(i), graph.ReduceMean(partial[i], 1, 2))
-			moved[i] = graph.Add(leaves[i], graph.MulScalar(partial[i], float64(alpha)))
+		for i, partial := range graph.Gradient(loss(f.WithMaps(leaves)), leaves...) {
+			out.add("alg1/grad_partial/"+mapName(i), graph.ReduceMean(partial, 1, 2))
+			moved[i] = graph.Add(leaves[i], graph.Mul(alpha, partial))
 		}
-		out.addImage(fmt.Sprintf("alg1/eps_partial_a%d", alpha), unet.Decode(in.pass, f.WithMaps(moved)))
-	}, c.check)
+		out.addImage("alg1/eps_partial", unet.Decode(in.pass, f.WithMaps(moved)))
+	})
+	if err != nil {
+		return err
+	}
+	defer p.program.Finalize()
+	for i, alpha := range c.settings.Alphas {
+		err := p.call(func(name string, values []float64) {
+			switch {
+			case strings.HasPrefix(name, "alg1/eps"):
+				c.check(fmt.Sprintf("%s_a%g", name, alpha), values)
+			case i == 0: // the gradients do not depend on alpha
+				c.check(name, values)
+			}
+		}, float32(alpha))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
