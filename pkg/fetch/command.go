@@ -45,7 +45,7 @@ func (c Command) Run(ctx context.Context, folder string) (string, error) {
 		case errors.Is(err, exec.ErrNotFound):
 			return "", fmt.Errorf("%s is not installed", c.Args[0])
 		}
-		return "", fmt.Errorf("%w: %s", err, complaint(output.String()))
+		return "", fmt.Errorf("%w: %s", err, Complaint(output.String()))
 	}
 	found, err := filepath.Glob(filepath.Join(folder, c.Result))
 	if err != nil {
@@ -57,8 +57,8 @@ func (c Command) Run(ctx context.Context, folder string) (string, error) {
 	return found[0], nil
 }
 
-// complaint is the last line of a program's output that speaks of an error, else its last line.
-func complaint(output string) string {
+// Complaint is the last line of a program's output that speaks of an error, else its last line.
+func Complaint(output string) string {
 	const longest = 300
 	last, chosen := "", ""
 	for line := range strings.Lines(output) {

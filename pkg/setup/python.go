@@ -1,14 +1,15 @@
 package setup
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"noisebook/pkg/fetch"
 )
@@ -144,16 +145,46 @@ func makeEnvironment(ctx context.Context, environment, requirements string, prog
 		}
 	}
 	step("pip install -r requirements.txt")
-	_, err := output(ctx, filepath.Dir(requirements), environmentPython(environment), "-m", "pip", "install", "--quiet",
-		"--disable-pip-version-check", "--no-input", "-r", requirements)
-	if err != nil {
+	pip := exec.CommandContext(ctx, environmentPython(environment), "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
+		"--progress-bar", "off", "-r", requirements)
+	pip.WaitDelay = 2 * time.Second
+	lines := &lineReporter{report: step}
+	var complaints bytes.Buffer
+	pip.Stdout, pip.Stderr = lines, &complaints
+	if err := pip.Run(); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		err = fmt.Errorf("pip: %w: %s", err, fetch.Complaint(complaints.String()))
 		return fmt.Errorf("%w; to supply the packages by hand, put their wheels into a folder, set PIP_FIND_LINKS to it and PIP_NO_INDEX=1, "+
 			"and run: %s", err, command("python"))
 	}
-	text, err := os.ReadFile(requirements)
+	digest, err := fetch.Digest(requirements)
 	if err != nil {
 		return err
 	}
-	digest := sha256.Sum256(text)
-	return os.WriteFile(stampPath(environment), []byte(hex.EncodeToString(digest[:])+"\n"), 0o644)
+	return os.WriteFile(stampPath(environment), []byte(digest+"\n"), 0o644)
+}
+
+// lineReporter reports the lines that a program prints, one every few seconds.
+type lineReporter struct {
+	report func(line string)
+	rest   []byte // an unfinished line
+	last   time.Time
+}
+
+func (r *lineReporter) Write(text []byte) (int, error) {
+	const interval = 2 * time.Second
+	r.rest = append(r.rest, text...)
+	for {
+		line, rest, complete := bytes.Cut(r.rest, []byte("\n"))
+		if !complete {
+			return len(text), nil
+		}
+		r.rest = rest
+		if line = bytes.TrimSpace(line); len(line) > 0 && time.Since(r.last) >= interval {
+			r.last = time.Now()
+			r.report("pip: " + string(line))
+		}
+	}
 }
