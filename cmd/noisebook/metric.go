@@ -119,10 +119,16 @@ type listedMetric struct {
 var listedMetrics = []listedMetric{
 	{"FID", "0", "noisebook metric fid, metric.FID", "Fréchet distance of two feature sets, also of fewer samples than features"},
 	{"PRD", "1, 1", "noisebook metric prd, metric.PRD", "precision and recall of distributions through k-means on the union"},
+	{"KID", "0", "metric.KID, metric.MMD", "kernel distance of two feature sets, unbiased"},
+	{"precision, recall, density, coverage", "1", "metric.Neighbourhood", "two feature sets by nearest-neighbour balls"},
+	{"Inception Score", "classes", "metric.InceptionScore", "certain and diverse class probabilities"},
+	{"AUC", "1", "metric.ROCAUC, metric.Multilabel", "area under the ROC curve, with ties, weights and undefined classes"},
+	{"average precision", "1", "metric.AveragePrecision", "step sum of precision over recall"},
 	{"accuracy", "1", "metric.Accuracy, metric.TopK", "share of right predictions, or of labels among the k highest scores"},
 	{"F1", "1", "metric.NewConfusion", "precision, recall and F1 by class; macro, weighted"},
 	{"silhouette", "1", "metric.Silhouette", "how well labels separate samples, by Euclidean distance"},
 	{"k-means", "", "metric.KMeans, metric.Inertia", "clusters from k-means++ or given centres"},
+	{"PCA", "", "metric.PCA", "principal components and the variance they explain"},
 	{"Spearman", "±1", "metric.Spearman", "rank correlation with ties"},
 	{"mean ± sd", "", "metric.MeanSD", "over seeds or runs"},
 }

@@ -48,26 +48,6 @@ type outputs map[string][]float64
 
 func (o outputs) set(name string, value float64) { o[name] = []float64{value} }
 
-// evaluator computes whatever it can of the values a case may expect.
-type evaluator struct {
-	name   string   // of a case, or what comes before an underscore in it
-	inputs []string // all must be there
-	run    func(*fixture) (outputs, error)
-}
-
-// evaluatorFor is nil for a case that this version does not know.
-func evaluatorFor(name string, f *fixture) func(*fixture) (outputs, error) {
-	for _, e := range evaluators {
-		if name != e.name && !strings.HasPrefix(name, e.name+"_") {
-			continue
-		}
-		if !slices.ContainsFunc(e.inputs, func(input string) bool { return f.Inputs[input] == nil }) {
-			return e.run
-		}
-	}
-	return nil
-}
-
 // compare adds one case to the report: its worst value.
 func compare(report *parity.Report, name string, f *fixture, got outputs) {
 	var worst deviation

@@ -1,0 +1,116 @@
+package metric
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Values of scikit-learn, from the fixture folder.
+func TestAUCGolden(t *testing.T) {
+	scores, labels := golden(t, "roc_auc.in.scores").Float64s(), goldenInts(t, "roc_auc.in.labels")
+	for _, test := range []struct {
+		weights        []float64
+		auc, precision float64
+	}{
+		{nil, 0.679435348, 0.570879706},
+		{golden(t, "roc_auc.in.weights").Float64s(), 0.668543791, 0.546292517},
+	} {
+		auc, err := ROCAUC(scores, labels, test.weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantNear(t, "AUC", auc, test.auc, 1e-9)
+		precision, err := AveragePrecision(scores, labels, test.weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantNear(t, "average precision", precision, test.precision, 1e-9)
+	}
+}
+
+func TestAUCProperties(t *testing.T) {
+	scores := []float64{0.1, 0.4, 0.35, 0.8, 0.4}
+	labels := []int{0, 0, 1, 1, 1}
+	auc, err := ROCAUC(scores, labels, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantNear(t, "AUC by counting pairs", auc, 4.5/6, 1e-15)
+
+	negated := make([]float64, len(scores))
+	doubled, weights := append(scores, scores[1], scores[3]), []float64{1, 2, 1, 2, 1}
+	for i, s := range scores {
+		negated[i] = -s
+	}
+	reversed, err := ROCAUC(negated, labels, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantNear(t, "AUC of negated scores", reversed, 1-auc, 1e-15)
+
+	// A weight of 2 is the sample twice.
+	weighted, err := ROCAUC(scores, labels, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repeated, err := ROCAUC(doubled, append(labels, labels[1], labels[3]), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantNear(t, "weighted AUC", weighted, repeated, 1e-15)
+}
+
+func TestMultilabel(t *testing.T) {
+	// Class 1 has no positive, class 2 no negative.
+	scores := mat.NewDense(3, 3, []float64{0.9, 0.2, 0.3, 0.1, 0.5, 0.6, 0.8, 0.4, 0.7})
+	labels := mat.NewDense(3, 3, []float64{1, 0, 1, 0, 0, 1, 1, 0, 1})
+	s, err := Multilabel(scores, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mean, undefined := s.MacroAUC()
+	wantNear(t, "macro AUC", mean, 1, 0)
+	if undefined != 2 {
+		t.Errorf("%d classes without an AUC, want 2", undefined)
+	}
+	mean, undefined = s.MacroAveragePrecision()
+	wantNear(t, "macro average precision", mean, 1, 1e-15)
+	if undefined != 1 {
+		t.Errorf("%d classes without a positive, want 1", undefined)
+	}
+	if w := s.WeightedAUC(); !math.IsNaN(w) {
+		t.Errorf("weighted AUC %v, want NaN", w)
+	}
+}
+
+func TestAUCRefuses(t *testing.T) {
+	for _, labels := range [][]int{{0, 0}, {1, 1}} {
+		if _, err := ROCAUC([]float64{1, 2}, labels, nil); !errors.Is(err, ErrUndefined) {
+			t.Errorf("one class: %v", err)
+		}
+	}
+	if _, err := AveragePrecision([]float64{1, 2}, []int{0, 0}, nil); !errors.Is(err, ErrUndefined) {
+		t.Errorf("no positive: %v", err)
+	}
+	_, err := ROCAUC([]float64{1}, []int{0, 1}, nil)
+	wantError(t, err, "pair up")
+	_, err = ROCAUC([]float64{1, math.NaN()}, []int{0, 1}, nil)
+	wantError(t, err, "NaN")
+	_, err = ROCAUC([]float64{1, 2}, []int{0, 2}, nil)
+	wantError(t, err, "label 2")
+	_, err = ROCAUC([]float64{1, 2}, []int{0, 1}, []float64{1, -1})
+	wantError(t, err, "negative")
+	_, err = AveragePrecision([]float64{1, 2}, []int{0, 1}, []float64{1})
+	wantError(t, err, "pair up")
+	_, err = AveragePrecision([]float64{1, 2}, []int{0, 1}, []float64{1, math.Inf(1)})
+	wantError(t, err, "+Inf")
+	_, err = Multilabel(normal(3, 2, 0, 1), normal(3, 2, 0, 2))
+	wantError(t, err, "want 0 or 1")
+	_, err = Multilabel(normal(3, 2, 0, 1), normal(2, 2, 0, 2))
+	wantError(t, err, "3x2 scores for 2x2")
+	_, err = Multilabel(withNaN(normal(3, 2, 0, 1)), mat.NewDense(3, 2, nil))
+	wantError(t, err, "NaN")
+}

@@ -1,0 +1,289 @@
+package metricparity
+
+import (
+	"errors"
+	"fmt"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+
+	"noisebook/pkg/metric"
+)
+
+func fid(f *fixture) (outputs, error) {
+	real, err := f.matrix("real")
+	if err != nil {
+		return nil, err
+	}
+	fake, err := f.matrix("fake")
+	if err != nil {
+		return nil, err
+	}
+	distance, err := metric.FID(real, fake)
+	if err != nil {
+		return nil, err
+	}
+	realGaussian, err := metric.FitGaussian(real)
+	if err != nil {
+		return nil, err
+	}
+	fakeGaussian, err := metric.FitGaussian(fake)
+	if err != nil {
+		return nil, err
+	}
+	apart := floats.Distance(realGaussian.Mean, fakeGaussian.Mean, 2)
+	o := outputs{}
+	o.set("fid", distance)
+	o.set("mean_term", apart*apart)
+	o.set("trace_cov_real", mat.Trace(realGaussian.Covariance))
+	o.set("trace_cov_fake", mat.Trace(fakeGaussian.Covariance))
+	return o, nil
+}
+
+func prdHistograms(f *fixture) (outputs, error) {
+	angles, err := prdAngles(f)
+	if err != nil {
+		return nil, err
+	}
+	eval, err := f.vector("eval_counts")
+	if err != nil {
+		return nil, err
+	}
+	ref, err := f.vector("ref_counts")
+	if err != nil {
+		return nil, err
+	}
+	curve, err := metric.PRDFromHistograms(eval, ref, angles)
+	if err != nil {
+		return nil, err
+	}
+	return prdOutputs(f, curve)
+}
+
+func prdClusters(f *fixture) (outputs, error) {
+	angles, err := prdAngles(f)
+	if err != nil {
+		return nil, err
+	}
+	eval, err := f.ints("eval_cluster")
+	if err != nil {
+		return nil, err
+	}
+	ref, err := f.ints("ref_cluster")
+	if err != nil {
+		return nil, err
+	}
+	clusters, err := classes(eval, ref) // empty clusters beyond add nothing
+	if err != nil {
+		return nil, err
+	}
+	curve, err := metric.PRDFromClusters(eval, ref, clusters, angles)
+	if err != nil {
+		return nil, err
+	}
+	return prdOutputs(f, curve)
+}
+
+func prdFeatures(f *fixture) (outputs, error) {
+	angles, err := prdAngles(f)
+	if err != nil {
+		return nil, err
+	}
+	clusters, err := parameter(f, "num_clusters", 20)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := parameter(f, "num_runs", 10)
+	if err != nil {
+		return nil, err
+	}
+	eval, err := f.matrix("eval")
+	if err != nil {
+		return nil, err
+	}
+	ref, err := f.matrix("ref")
+	if err != nil {
+		return nil, err
+	}
+	curve, err := metric.PRD(eval, ref, metric.PRDOptions{Clusters: clusters, Runs: runs, Angles: angles})
+	if err != nil {
+		return nil, err
+	}
+	return prdOutputs(f, curve)
+}
+
+// prdAngles refuses a case whose angles are spaced by another rule than ours.
+func prdAngles(f *fixture) (int, error) {
+	const ours = 1e-10
+	epsilon, err := parameter(f, "epsilon", ours)
+	if err != nil {
+		return 0, err
+	}
+	if epsilon != ours {
+		return 0, fmt.Errorf("epsilon %g is not supported, only %g", epsilon, ours)
+	}
+	return parameter(f, "num_angles", 1001)
+}
+
+func prdOutputs(f *fixture, curve metric.PRDCurve) (outputs, error) {
+	beta, err := parameter(f, "beta", 8.)
+	if err != nil {
+		return nil, err
+	}
+	o := outputs{"precision": curve.Precision, "recall": curve.Recall}
+	o.set(fmt.Sprintf("f_%g", beta), curve.F(beta))
+	o.set(fmt.Sprintf("f_1_%g", beta), curve.F(1/beta))
+	return o, nil
+}
+
+func kid(f *fixture) (outputs, error) {
+	real, err := f.matrix("real")
+	if err != nil {
+		return nil, err
+	}
+	fake, err := f.matrix("fake")
+	if err != nil {
+		return nil, err
+	}
+	var kernel metric.PolynomialKernel
+	if kernel.Degree, err = parameter(f, "degree", 0); err != nil {
+		return nil, err
+	}
+	if kernel.Gamma, err = parameter(f, "gamma", 0.); err != nil {
+		return nil, err
+	}
+	if kernel.Offset, err = parameter(f, "coef0", 0.); err != nil {
+		return nil, err
+	}
+	full, err := metric.MMD(real, fake, kernel)
+	if err != nil {
+		return nil, err
+	}
+	o := outputs{}
+	o.set("mmd2_full_unbiased", full.Unbiased)
+	o.set("mmd2_full_biased", full.Biased)
+	if f.Inputs["subset_real"] == nil || f.Inputs["subset_fake"] == nil {
+		return o, nil
+	}
+
+	// Which samples a subset holds is given, because every library draws its own.
+	realRows, err := f.matrix("subset_real")
+	if err != nil {
+		return nil, err
+	}
+	fakeRows, err := f.matrix("subset_fake")
+	if err != nil {
+		return nil, err
+	}
+	subsets, _ := realRows.Dims()
+	if others, _ := fakeRows.Dims(); others != subsets {
+		return nil, fmt.Errorf("%d subsets of real and %d of fake samples", subsets, others)
+	}
+	distances := make([]float64, subsets)
+	for s := range distances {
+		realSubset, err := selectRows(real, realRows.RawRowView(s))
+		if err != nil {
+			return nil, err
+		}
+		fakeSubset, err := selectRows(fake, fakeRows.RawRowView(s))
+		if err != nil {
+			return nil, err
+		}
+		mmd, err := metric.MMD(realSubset, fakeSubset, kernel)
+		if err != nil {
+			return nil, err
+		}
+		distances[s] = mmd.Unbiased
+	}
+	mean, sd := stat.PopMeanStdDev(distances, nil)
+	o["mmd2_subsets"] = distances
+	o.set("kid_mean", mean)
+	o.set("kid_std", sd)
+	return o, nil
+}
+
+func inceptionScore(f *fixture) (outputs, error) {
+	probabilities, err := f.matrix("probs")
+	if err != nil {
+		return nil, err
+	}
+	splits, err := parameter(f, "splits", []int{10, 1})
+	if err != nil {
+		return nil, err
+	}
+	orders := map[string]*mat.Dense{"": probabilities}
+	if f.Inputs["permutation"] != nil {
+		permutation, err := f.vector("permutation")
+		if err != nil {
+			return nil, err
+		}
+		if orders["_shuffled"], err = selectRows(probabilities, permutation); err != nil {
+			return nil, err
+		}
+	}
+	o := outputs{}
+	for suffix, rows := range orders {
+		for _, n := range splits {
+			scores, err := metric.InceptionScore(rows, n)
+			if err != nil {
+				return nil, err
+			}
+			name := fmt.Sprintf("_splits%d%s", n, suffix)
+			o.set("mean"+name, scores.Mean)
+			o.set("std"+name, scores.SD)
+			o["scores"+name] = scores.Chunks
+		}
+	}
+	return o, nil
+}
+
+func neighbourhood(f *fixture) (outputs, error) {
+	real, err := f.matrix("real")
+	if err != nil {
+		return nil, err
+	}
+	fake, err := f.matrix("fake")
+	if err != nil {
+		return nil, err
+	}
+	neighbours, err := parameter(f, "k", []int{5})
+	if err != nil {
+		return nil, err
+	}
+	o := outputs{}
+	for _, k := range neighbours {
+		for _, surface := range []struct {
+			name   string
+			closed bool
+		}{{"", false}, {"_le", true}} {
+			s, err := metric.Neighbourhood(real, fake, metric.NeighbourhoodOptions{Neighbours: k, Closed: surface.closed})
+			if err != nil {
+				return nil, err
+			}
+			suffix := fmt.Sprintf("%s_k%d", surface.name, k)
+			o.set("precision"+suffix, s.Precision)
+			o.set("recall"+suffix, s.Recall)
+			o.set("density"+suffix, s.Density)
+			o.set("coverage"+suffix, s.Coverage)
+		}
+	}
+	return o, nil
+}
+
+// selectRows copies the rows of m at the indices, which a folder may get wrong.
+func selectRows(m *mat.Dense, indices []float64) (*mat.Dense, error) {
+	rows, columns := m.Dims()
+	if len(indices) == 0 {
+		return nil, errors.New("no rows are selected")
+	}
+	selected := mat.NewDense(len(indices), columns, nil)
+	for to, index := range indices {
+		from := int(index)
+		if float64(from) != index || from < 0 || from >= rows {
+			return nil, fmt.Errorf("row %v is selected of %d", index, rows)
+		}
+		selected.SetRow(to, m.RawRowView(from))
+	}
+	return selected, nil
+}
