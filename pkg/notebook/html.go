@@ -1,0 +1,235 @@
+package notebook
+
+import (
+	"fmt"
+	"html"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"noisebook/pkg/claim"
+)
+
+// maximumRows is how many rows of a table are shown; the first and last halves.
+const maximumRows = 60
+
+// Only inline styles survive in a notebook that its reader does not trust.
+const (
+	cellStyle   = "padding:2px 10px;text-align:left"
+	numberStyle = "padding:2px 10px;text-align:right"
+	noteStyle   = "color:#666666;font-size:85%"
+)
+
+func tableHTML(t Captioned) string {
+	var out strings.Builder
+	out.WriteString("<table>")
+	if t.Caption != "" {
+		fmt.Fprintf(&out, `<caption style="text-align:left">%s</caption>`, html.EscapeString(t.Caption))
+	}
+	numeric := numericColumns(t)
+	style := func(column int) string {
+		if numeric[column] {
+			return numberStyle
+		}
+		return cellStyle
+	}
+	out.WriteString("<thead><tr>")
+	for i, name := range t.Table.Columns {
+		fmt.Fprintf(&out, `<th style="%s">%s</th>`, style(i), html.EscapeString(name))
+	}
+	out.WriteString("</tr></thead><tbody>")
+	rows, hidden := shownRows(t.Table.Rows)
+	for i, row := range rows {
+		if hidden > 0 && i == maximumRows/2 {
+			fmt.Fprintf(&out, `<tr><td colspan="%d" style="%s">… %d more rows …</td></tr>`, len(t.Table.Columns), cellStyle, hidden)
+		}
+		out.WriteString("<tr>")
+		for column, cell := range row {
+			fmt.Fprintf(&out, `<td style="%s">%s</td>`, style(column), html.EscapeString(shorten(cell)))
+		}
+		out.WriteString("</tr>")
+	}
+	out.WriteString("</tbody></table>")
+	return out.String()
+}
+
+func tableText(t Captioned) string {
+	var out strings.Builder
+	if t.Caption != "" {
+		fmt.Fprintln(&out, t.Caption)
+	}
+	rows, hidden := shownRows(t.Table.Rows)
+	grid := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	writeTabbed(grid, t.Table.Columns)
+	for i, row := range rows {
+		if hidden > 0 && i == maximumRows/2 {
+			fmt.Fprintf(grid, "… %d more rows …\n", hidden)
+		}
+		short := make([]string, len(row))
+		for column, cell := range row {
+			short[column] = shorten(cell)
+		}
+		writeTabbed(grid, short)
+	}
+	grid.Flush() // into a strings.Builder, which cannot fail
+	return strings.TrimRight(out.String(), "\n")
+}
+
+// writeTabbed writes a row for a tabwriter; a cell's own tabs and line breaks
+// would tear the grid.
+func writeTabbed(grid *tabwriter.Writer, cells []string) {
+	clean := make([]string, len(cells))
+	for i, cell := range cells {
+		clean[i] = strings.Join(strings.Fields(cell), " ")
+	}
+	fmt.Fprintln(grid, strings.Join(clean, "\t"))
+}
+
+func shownRows(rows [][]string) (shown [][]string, hidden int) {
+	if len(rows) <= maximumRows {
+		return rows, 0
+	}
+	return slices.Concat(rows[:maximumRows/2], rows[len(rows)-maximumRows/2:]), len(rows) - maximumRows
+}
+
+func numericColumns(t Captioned) []bool {
+	numeric := make([]bool, len(t.Table.Columns))
+	for column := range numeric {
+		numeric[column] = len(t.Table.Rows) > 0 && !slices.ContainsFunc(t.Table.Rows, func(row []string) bool {
+			_, err := strconv.ParseFloat(row[column], 64)
+			return err != nil && row[column] != ""
+		})
+	}
+	return numeric
+}
+
+// shorten rounds a cell that holds a long fraction to five significant digits;
+// the table itself keeps every digit.
+func shorten(cell string) string {
+	if len(cell) <= 7 || !strings.ContainsAny(cell, ".eE") {
+		return cell
+	}
+	value, err := strconv.ParseFloat(cell, 64)
+	if err != nil {
+		return cell
+	}
+	return number(value)
+}
+
+// number writes a value with five significant digits.
+func number(value float64) string {
+	if math.IsNaN(value) {
+		return "–"
+	}
+	return strconv.FormatFloat(value, 'g', 5, 64)
+}
+
+// verdictLook gives each verdict a colour and a mark, so that it also reads in grey.
+var verdictLook = map[claim.Verdict]struct{ mark, colour string }{
+	claim.Reproduced:    {"✔", "#007a58"},
+	claim.TrendHolds:    {"▲", "#007a58"},
+	claim.Differs:       {"✘", "#b84a00"},
+	claim.TrendFails:    {"▼", "#b84a00"},
+	claim.NotComparable: {"≠", "#555555"},
+	claim.NotRun:        {"○", "#555555"},
+}
+
+func mark(v claim.Verdict) string {
+	if look, known := verdictLook[v]; known {
+		return look.mark + " " + string(v)
+	}
+	return string(v)
+}
+
+// heading is a report's first line: what was judged, at which tier, on which data.
+func heading(r claim.Report) string {
+	parts := []string{r.Artifact}
+	if r.Title != "" {
+		parts = append(parts, r.Title)
+	}
+	if r.Tier != "" {
+		parts = append(parts, "tier "+r.Tier)
+	}
+	if r.Dataset != "" {
+		parts = append(parts, r.Dataset)
+	}
+	return strings.Join(parts, " · ")
+}
+
+// because is a judgement's reason and detail in one text.
+func because(j claim.Judgement) string {
+	return strings.Join(slices.DeleteFunc([]string{j.Reason, j.Detail}, func(s string) bool { return s == "" }), "; ")
+}
+
+// reportColumns are the headings of a report; the numbers stand right.
+var reportColumns = []string{"verdict", "claim", "measured", "reported", "distance", "why"}
+
+func reportCells(j claim.Judgement) []string {
+	return []string{mark(j.Verdict), j.Claim, optional(j.Value), optional(j.Reported), j.Distance, because(j)}
+}
+
+func reportHTML(r claim.Report) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, `<table><caption style="text-align:left"><b>%s</b><br>%s</caption><thead><tr>`,
+		html.EscapeString(heading(r)), html.EscapeString(r.Summary()))
+	for _, title := range reportColumns {
+		fmt.Fprintf(&out, `<th style="%s">%s</th>`, cellStyle, title)
+	}
+	out.WriteString("</tr></thead><tbody>")
+	for _, j := range r.Judgements {
+		verdict := fmt.Sprintf("%s;white-space:nowrap;font-weight:bold;color:%s", cellStyle, verdictLook[j.Verdict].colour)
+		styles := []string{verdict, cellStyle, numberStyle, numberStyle, numberStyle, cellStyle + ";" + noteStyle}
+		out.WriteString("<tr>")
+		for i, cell := range reportCells(j) {
+			fmt.Fprintf(&out, `<td style="%s">%s</td>`, styles[i], html.EscapeString(cell))
+		}
+		out.WriteString("</tr>")
+	}
+	out.WriteString("</tbody></table>")
+	if line := provenance(r); line != "" {
+		fmt.Fprintf(&out, `<div style="%s">%s</div>`, noteStyle, html.EscapeString(line))
+	}
+	return out.String()
+}
+
+func reportText(r claim.Report) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s\n%s\n", heading(r), r.Summary())
+	grid := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	writeTabbed(grid, reportColumns)
+	for _, j := range r.Judgements {
+		writeTabbed(grid, reportCells(j))
+	}
+	grid.Flush() // into a strings.Builder, which cannot fail
+	out.WriteString(provenance(r))
+	return strings.TrimRight(out.String(), "\n")
+}
+
+func optional(value *float64) string {
+	if value == nil {
+		return ""
+	}
+	return number(*value)
+}
+
+// provenance is the line below a report: its setting and where it comes from.
+func provenance(r claim.Report) string {
+	var parts []string
+	add := func(key, value string) {
+		if value != "" {
+			parts = append(parts, key+" "+value)
+		}
+	}
+	if r.Samples > 0 {
+		add("n", strconv.Itoa(r.Samples))
+	}
+	add("features", r.Features)
+	add("model", r.Model)
+	for _, key := range slices.Sorted(maps.Keys(r.Provenance)) {
+		add(key, r.Provenance[key])
+	}
+	return strings.Join(parts, " · ")
+}
