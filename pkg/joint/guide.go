@@ -15,7 +15,7 @@ import (
 // anything but the class. The gradient is the total derivative, through later
 // encoder blocks too, and all maps move at once.
 func (m *Model) Optimized(p *nn.Pass, f nn.Features, t, y, alpha *Node) nn.Features {
-	loss := ReduceAllSum(CrossEntropy(m.Logits(p, f, t), y))
+	loss := ReduceAllSum(nn.CrossEntropy(m.Logits(p, f, t), y))
 	maps := f.Maps()
 	moved := make([]*Node, len(maps))
 	for i, gradient := range Gradient(loss, maps...) {

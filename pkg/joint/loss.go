@@ -71,7 +71,7 @@ func (m *Model) Loss(p *nn.Pass, o Objective, d *process.DDPM, x0, y, t, noise *
 	l.Diffusion = ReduceAllMean(Square(Sub(noise, m.UNet.Decode(p, noised))))
 	l.Total = l.Diffusion
 	add := func(logits *Node) *Node {
-		ce := ReduceAllMean(CrossEntropy(logits, y))
+		ce := ReduceAllMean(nn.CrossEntropy(logits, y))
 		l.Total = Add(l.Total, MulScalar(ce, o.ClassScale))
 		return ce
 	}

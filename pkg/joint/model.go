@@ -104,9 +104,3 @@ func (h head) forward(p *nn.Pass, z *Node) *Node {
 	z = nn.LeakyReLU(h.hidden.Forward(p, z), headSlope)
 	return h.last.Forward(p, h.norm2.Forward(p, p.Dropout(z, h.dropout)))
 }
-
-// CrossEntropy of logits [B, K] with class labels [B], in nats, each example: [B].
-func CrossEntropy(logits, labels *Node) *Node {
-	target := OneHot(labels, logits.Shape().Dimensions[1], dtypes.Float32)
-	return Neg(ReduceSum(Mul(target, LogSoftmax(logits, -1)), -1))
-}

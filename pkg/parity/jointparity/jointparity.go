@@ -4,7 +4,6 @@ package jointparity
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -13,50 +12,21 @@ import (
 
 	"noisebook/pkg/engine"
 	"noisebook/pkg/joint"
-	"noisebook/pkg/nn"
 	"noisebook/pkg/parity"
 	"noisebook/pkg/process"
 	"noisebook/pkg/safetensors"
 )
 
-// settings is a fixture folder's config.json.
-type settings struct {
-	ImageSize           int       `json:"image_size"`
-	InChannels          int       `json:"in_channels"`
-	ModelChannels       int       `json:"model_channels"`
-	NumResBlocks        int       `json:"num_res_blocks"`
-	ChannelMult         []int     `json:"channel_mult"`
-	AttentionDownsample []int     `json:"attention_downsampling"`
-	NumHeads            int       `json:"num_heads"`
-	Dropout             float64   `json:"dropout"`
-	NumClasses          int       `json:"num_classes"`
-	Timesteps           int       `json:"timesteps"`
-	BetaSchedule        string    `json:"beta_schedule"`
-	ClassifierLossScale float64   `json:"classifier_loss_scale"`
-	Alphas              []float64 `json:"alphas"`
-}
-
-func (s settings) model() joint.Config {
-	return joint.Config{
-		UNet: nn.UNetConfig{
-			ImageSize: s.ImageSize, Channels: s.InChannels, Width: s.ModelChannels, Multipliers: s.ChannelMult,
-			Blocks: s.NumResBlocks, AttentionAt: s.AttentionDownsample, Heads: s.NumHeads,
-			NormGroups: 32, Dropout: s.Dropout, Patch: 1,
-		},
-		Classes: s.NumClasses,
-	}
-}
-
 // Run loads weights.safetensors, cases.safetensors and config.json from a
 // folder, computes every case that it knows on the engine and compares.
 func Run(ctx context.Context, e *engine.Engine, dir string) (*parity.Report, error) {
-	var s settings
 	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
 		return nil, fmt.Errorf("parity joint: %w", err)
 	}
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return nil, fmt.Errorf("parity joint: config.json: %w", err)
+	s, err := parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("parity joint: %w", err)
 	}
 	weights, err := safetensors.Read(filepath.Join(dir, "weights.safetensors"))
 	if err != nil {
@@ -74,7 +44,7 @@ func Run(ctx context.Context, e *engine.Engine, dir string) (*parity.Report, err
 	if err != nil {
 		return nil, fmt.Errorf("parity joint: %w", err)
 	}
-	schedule, err := authorsSchedule(s.BetaSchedule, s.Timesteps)
+	schedule, err := s.schedule()
 	if err != nil {
 		return nil, fmt.Errorf("parity joint: %w", err)
 	}
@@ -96,25 +66,6 @@ func Run(ctx context.Context, e *engine.Engine, dir string) (*parity.Report, err
 		}
 	}
 	return c.report, nil
-}
-
-// authorsSchedule is the cosine schedule, or the linear one of the authors'
-// code, whose start is ten times Ho et al.'s.
-func authorsSchedule(name string, timesteps int) (*process.DDPM, error) {
-	var betas []float64
-	var err error
-	switch name {
-	case "linear":
-		betas, err = process.ScaledLinear(timesteps, process.JointFirst, process.HoLast)
-	case "cosine":
-		betas, err = process.Cosine(timesteps)
-	default:
-		err = fmt.Errorf("config.json: beta_schedule is %q: use linear or cosine", name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return process.NewDDPM(betas)
 }
 
 // comparison collects computed entries against the folder's.

@@ -9,7 +9,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"noisebook/pkg/engine"
-	"noisebook/pkg/joint"
 	"noisebook/pkg/nn"
 )
 
@@ -165,11 +164,11 @@ func (c *comparison) network() error {
 		out.add("pool/z", c.model.Pool(f, in.t))
 		logits := c.model.Logits(in.pass, f, in.t)
 		out.add("head/logits_xt", logits)
-		out.add("head/ce_sum_xt", graph.ReduceAllSum(joint.CrossEntropy(logits, in.y)))
+		out.add("head/ce_sum_xt", graph.ReduceAllSum(nn.CrossEntropy(logits, in.y)))
 		zero := graph.ZerosLike(in.t)
 		logits = c.model.Logits(in.pass, unet.Encode(in.pass, in.x0, zero), zero)
 		out.add("head/logits_x0", logits)
-		out.add("head/ce_sum_x0", graph.ReduceAllSum(joint.CrossEntropy(logits, in.y)))
+		out.add("head/ce_sum_x0", graph.ReduceAllSum(nn.CrossEntropy(logits, in.y)))
 	})
 }
 
@@ -181,7 +180,7 @@ func (c *comparison) guidance() error {
 		out.addImage("alg1/eps", noise)
 		f := unet.Encode(in.pass, in.xt, in.t)
 		loss := func(f nn.Features) *graph.Node {
-			return graph.ReduceAllSum(joint.CrossEntropy(c.model.Logits(in.pass, f, in.t), in.y))
+			return graph.ReduceAllSum(nn.CrossEntropy(c.model.Logits(in.pass, f, in.t), in.y))
 		}
 		for i, gradient := range graph.Gradient(loss(f), f.Maps()...) {
 			out.addImage("alg1/grad/"+mapName(i), gradient)
