@@ -1,0 +1,216 @@
+package claim
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"noisebook/pkg/tier"
+)
+
+// Report is the outcome of one artifact, kept as results/<id>.json.
+type Report struct {
+	Artifact   string            `json:"artifact"` // id
+	Title      string            `json:"title"`
+	Tier       string            `json:"tier"`
+	Dataset    string            `json:"dataset"`
+	Features   string            `json:"features,omitempty"`
+	Samples    int               `json:"samples,omitempty"`
+	Model      string            `json:"model,omitempty"`
+	Judgements []Judgement       `json:"judgements"`
+	Provenance map[string]string `json:"provenance,omitempty"`
+}
+
+// NewReport starts the report of an artifact at a tier; an unknown id is an
+// error that suggests the nearest.
+func NewReport(id string, at tier.Tier, ours Setting) (Report, error) {
+	artifact, err := FindArtifact(id)
+	if err != nil {
+		return Report{}, err
+	}
+	return Report{
+		Artifact: id, Title: artifact.Title, Tier: at.String(),
+		Dataset: ours.Dataset, Features: ours.Features, Samples: ours.Samples, Model: ours.Model,
+	}, nil
+}
+
+// Validate holds the report to the rules of verdicts, whoever wrote it.
+func (r Report) Validate() error {
+	if _, err := FindArtifact(r.Artifact); err != nil {
+		return err
+	}
+	at, err := tier.Parse(r.Tier)
+	if err != nil {
+		return fmt.Errorf("report of %s: %w", r.Artifact, err)
+	}
+	for _, j := range r.Judgements {
+		if err := j.validate(at); err != nil {
+			return fmt.Errorf("report of %s, claim %q: %w", r.Artifact, j.Claim, err)
+		}
+	}
+	return nil
+}
+
+func (j Judgement) validate(at tier.Tier) error {
+	allowed := []Verdict{NotComparable, NotRun}
+	switch {
+	case j.Kind != KindNumber && j.Kind != KindShape:
+		return fmt.Errorf("kind %q is neither %s nor %s", j.Kind, KindNumber, KindShape)
+	case at == tier.Smoke:
+		allowed = []Verdict{NotRun}
+	case j.Kind == KindShape:
+		allowed = append(allowed, TrendHolds, TrendFails)
+	case at == tier.Paper:
+		allowed = append(allowed, Reproduced, Differs)
+	}
+	if !slices.Contains(allowed, j.Verdict) {
+		return fmt.Errorf("a %s claim at tier %s cannot be %q", j.Kind, at, j.Verdict)
+	}
+	if (j.Verdict == NotComparable || j.Verdict == NotRun) && j.Reason == "" {
+		return fmt.Errorf("%q needs a reason", j.Verdict)
+	}
+	return nil
+}
+
+// Summary counts the verdicts in a few words: "2 trends hold, 1 trend fails,
+// 4 not comparable". Without judgements it is "not run".
+func (r Report) Summary() string {
+	counts := map[Verdict]int{}
+	for _, j := range r.Judgements {
+		counts[j.Verdict]++
+	}
+	var parts []string
+	for _, verdict := range []Verdict{Reproduced, Differs, TrendHolds, TrendFails, NotComparable} {
+		n := counts[verdict]
+		if n == 0 {
+			continue
+		}
+		text := string(verdict)
+		switch {
+		case n > 1 && verdict == TrendHolds:
+			text = "trends hold"
+		case n > 1 && verdict == TrendFails:
+			text = "trends fail"
+		case n > 1 && verdict == Differs:
+			text = "differ"
+		}
+		parts = append(parts, strconv.Itoa(n)+" "+text)
+	}
+	if len(parts) == 0 {
+		return string(NotRun)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Print writes the verdicts as a table, then the reasons and details.
+func (r Report) Print(w io.Writer) error {
+	fmt.Fprintf(w, "%s: %s (tier %s, %s)\n", r.Artifact, r.Title, r.Tier, r.Dataset)
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "verdict\tclaim\tmeasured\treported\tdistance")
+	for _, j := range r.Judgements {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", j.Verdict, j.Claim, number(j.Value), number(j.Reported), orDash(j.Distance))
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, j := range r.Judgements {
+		note := strings.TrimPrefix(strings.TrimSuffix(j.Detail+"; "+j.Reason, "; "), "; ")
+		if note != "" {
+			fmt.Fprintf(w, "  %s: %s\n", j.Claim, note)
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s\n", r.Summary())
+	return err
+}
+
+func number(v *float64) string {
+	if v == nil || math.IsNaN(*v) {
+		return "–"
+	}
+	return strconv.FormatFloat(*v, 'g', 4, 64)
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "–"
+	}
+	return text
+}
+
+// ReportPath is where an artifact's report lies below the results folder.
+func ReportPath(results, id string) string {
+	return filepath.Join(results, filepath.FromSlash(id)+".json")
+}
+
+// WriteReport validates a report and writes it below the results folder, all of
+// it or nothing.
+func WriteReport(results string, r Report) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("report of %s: %w", r.Artifact, err)
+	}
+	path := ReportPath(results, r.Artifact)
+	if err := writeAtomically(path, append(data, '\n')); err != nil {
+		return fmt.Errorf("report of %s: %w", r.Artifact, err)
+	}
+	return nil
+}
+
+func writeAtomically(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".report-*")
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(data)
+	if err == nil {
+		err = temp.Chmod(0o644)
+	}
+	if err == nil {
+		err = temp.Sync()
+	}
+	if closeErr := temp.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(temp.Name())
+		return err
+	}
+	return nil
+}
+
+// ReadReport reads and validates an artifact's report. When there is none the
+// error wraps fs.ErrNotExist.
+func ReadReport(results, id string) (Report, error) {
+	var r Report
+	if _, err := FindArtifact(id); err != nil {
+		return r, err
+	}
+	path := ReportPath(results, id)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return r, fmt.Errorf("report of %s: %w", id, err)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Report{}, fmt.Errorf("report of %s: %s is damaged: %w", id, path, err)
+	}
+	if r.Artifact != id {
+		return Report{}, fmt.Errorf("report of %s: %s is of %q", id, path, r.Artifact)
+	}
+	return r, r.Validate()
+}
