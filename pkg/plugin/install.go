@@ -59,11 +59,8 @@ func install(ctx context.Context, progress fetch.Progress, methods []method) (Fo
 	for _, method := range methods {
 		path, err := method.run(ctx, folder, progress)
 		if err == nil {
-			err = Check(path)
-		}
-		if err == nil {
 			var r record
-			if r, err = writeRecord(path, method.name); err == nil {
+			if r, err = accept(path, method.name); err == nil {
 				return Found{Path: path, Origin: FromCache, SHA256: r.SHA256, Source: r.Source}, nil
 			}
 		}
@@ -74,6 +71,19 @@ func install(ctx context.Context, progress fetch.Progress, methods []method) (Fo
 	}
 	return none(fmt.Sprintf("no PJRT plugin could be installed (%s; to supply one by hand, put a PJRT CPU plugin as %s into %s, or set %s to "+
 		"its folder)", strings.Join(reasons, "; "), "libpjrt_cpu.so", folder, pathVariable)), nil
+}
+
+// accept checks a new plugin and writes its record, or removes it.
+func accept(path, source string) (record, error) {
+	err := Check(path)
+	var r record
+	if err == nil {
+		r, err = writeRecord(path, source)
+	}
+	if err != nil {
+		return record{}, errors.Join(err, os.Remove(path))
+	}
+	return r, nil
 }
 
 const (

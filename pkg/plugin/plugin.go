@@ -38,7 +38,7 @@ const (
 )
 
 // setupCommand mends a missing or broken plugin.
-const setupCommand = "noisebook setup --only plugin"
+const setupCommand = "bin/noisebook setup --only plugin"
 
 // Found is a plugin, or the fact that there is none.
 type Found struct {
