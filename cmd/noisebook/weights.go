@@ -1,0 +1,144 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"noisebook/pkg/config"
+	"noisebook/pkg/joint"
+	"noisebook/pkg/parity/jointparity"
+	"noisebook/pkg/safetensors"
+	"noisebook/pkg/train"
+)
+
+func newWeightsCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "weights",
+		Short: "Convert trained weights",
+	}
+	command.AddCommand(newWeightsImportCommand())
+	return command
+}
+
+func newWeightsImportCommand() *cobra.Command {
+	var arch, configPath string
+	var half bool
+	command := &cobra.Command{
+		Use:   "import --arch joint --config config.json IN.safetensors OUT.safetensors",
+		Short: "Convert a PyTorch state dict to weights that this project loads",
+		Long: `Convert a PyTorch state dict to weights that this project loads.
+
+IN is the state dict of the Joint Diffusion authors' network, saved with
+safetensors.torch.save_file(model.state_dict(), "IN.safetensors"). Every
+parameter and running statistic must be there, with the config's shape.
+
+The config is JSON, in the words of the authors' code (image_size, in_channels,
+model_channels, num_res_blocks, channel_mult, attention_downsampling, num_heads,
+num_classes) or of this project ({"unet": {…}, "classes": …}). Attention is
+given by downsampling factors: 2,4 is after one and two halvings.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(command *cobra.Command, args []string) error {
+			if arch != "joint" {
+				return fmt.Errorf("weights: architecture %q is not known; use --arch joint", arch)
+			}
+			model, err := importJoint(configPath, args[0], args[1], half)
+			if err != nil {
+				return fmt.Errorf("weights: %w", err)
+			}
+			_, err = fmt.Fprintf(command.OutOrStdout(), "%s: %d parameters and %d running statistics\n",
+				args[1], model.Layout.Size(), model.Statistics.Size())
+			return err
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&arch, "arch", "joint", "architecture: joint")
+	flags.StringVar(&configPath, "config", "", "JSON file that describes the network")
+	flags.BoolVar(&half, "half", false, "store half-precision floats: half the size, three digits")
+	command.MarkFlagRequired("config")
+	return command
+}
+
+// importJoint converts the state dict at in to weights at out.
+func importJoint(configPath, in, out string, half bool) (*joint.Model, error) {
+	c, err := readJointConfig(configPath)
+	if err != nil {
+		return nil, err
+	}
+	model, err := joint.New(c)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", configPath, err)
+	}
+	file, err := safetensors.Read(in)
+	if err != nil {
+		return nil, err
+	}
+	values, statistics, err := model.FromPyTorch(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", in, err)
+	}
+	description, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	net := train.Network{Layout: model.Layout, Statistics: model.Statistics}
+	return model, replaceFile(out, func(w io.Writer) error {
+		return train.WriteWeights(w, net, train.Weights{Values: values, Statistics: statistics}, half,
+			map[string]string{"architecture": "joint", "config": string(description), "source": filepath.Base(in)})
+	})
+}
+
+// readJointConfig reads our own config, known by its "unet", or one in the words of the authors' code.
+func readJointConfig(path string) (joint.Config, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return joint.Config{}, err
+	}
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &keys); err != nil {
+		return joint.Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	var c joint.Config
+	if _, ours := keys["unet"]; ours {
+		c.UNet.Patch = 1
+		err = config.Merge(&c, raw)
+	} else {
+		c, err = jointparity.ParseModel(raw)
+	}
+	if err != nil {
+		return joint.Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// replaceFile writes a file whole or not at all.
+func replaceFile(path string, write func(io.Writer) error) (err error) {
+	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			temporary.Close()
+			os.Remove(temporary.Name())
+		}
+	}()
+	if err := write(temporary); err != nil {
+		return err
+	}
+	for _, step := range []func() error{
+		func() error { return temporary.Chmod(0o644) },
+		temporary.Sync,
+		temporary.Close,
+		func() error { return os.Rename(temporary.Name(), path) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
