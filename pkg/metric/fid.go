@@ -2,7 +2,6 @@ package metric
 
 import (
 	"fmt"
-	"math"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -70,35 +69,36 @@ func FrechetDistance(a, b Gaussian) (float64, error) {
 	return meanTerm + mat.Trace(a.Covariance) + mat.Trace(b.Covariance) - 2*traceOfRoot, nil
 }
 
-// factor returns F [features, rank] with FFᵀ = covariance, or nil for rank 0.
-// Eigenvalues that rounding alone can explain are left out.
+// factor returns F [features, rank] with FFᵀ = covariance, or nil for rank 0,
+// by Cholesky factors with pivoting. It stops at pivots that rounding alone can
+// explain, and refuses a matrix that F then does not reproduce.
 func factor(covariance *mat.SymDense) (*mat.Dense, error) {
-	var eigen mat.EigenSym
-	if !eigen.Factorize(covariance, true) {
-		return nil, fmt.Errorf("the eigenvalues did not converge")
-	}
-	values := eigen.Values(nil) // ascending
-	dim := len(values)
-	const epsilon = 0x1p-52
-	negligible := float64(dim) * epsilon * max(values[dim-1], -values[0])
-	if values[0] < -100*negligible {
-		return nil, fmt.Errorf("eigenvalue %.3g is negative; this is no covariance", values[0])
-	}
-	first := 0
-	for first < dim && values[first] <= negligible {
-		first++
-	}
-	if first == dim {
-		return nil, nil
-	}
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
-	f := mat.DenseCopyOf(vectors.Slice(0, dim, first, dim))
+	dim := covariance.SymmetricDim()
+	largest := 0.0
 	for i := range dim {
-		row := f.RawRowView(i)
-		for j := range row {
-			row[j] *= math.Sqrt(values[first+j])
+		largest = max(largest, covariance.At(i, i))
+	}
+	const epsilon = 0x1p-52
+	var cholesky mat.PivotedCholesky
+	cholesky.Factorize(covariance, float64(dim)*epsilon*largest)
+	rank := cholesky.Rank()
+
+	remainder := mat.DenseCopyOf(covariance)
+	var f *mat.Dense
+	if rank > 0 {
+		f = mat.NewDense(dim, rank, nil)
+		u := cholesky.RawU()
+		for column, row := range cholesky.ColumnPivots(nil) {
+			for i := range min(column+1, rank) {
+				f.Set(row, i, u.At(i, column))
+			}
 		}
+		var product mat.Dense
+		product.Mul(f, f.T())
+		remainder.Sub(remainder, &product)
+	}
+	if unexplained := max(mat.Max(remainder), -mat.Min(remainder)); unexplained > 1e-6*largest {
+		return nil, fmt.Errorf("it has a negative eigenvalue (an entry is %.3g away from any covariance, the largest variance is %.3g)", unexplained, largest)
 	}
 	return f, nil
 }

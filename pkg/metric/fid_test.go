@@ -164,7 +164,10 @@ func TestFIDRefuses(t *testing.T) {
 
 	negative := Gaussian{Samples: 9, Mean: []float64{0}, Covariance: mat.NewSymDense(1, []float64{-1})}
 	_, err = FrechetDistance(negative, negative)
-	wantError(t, err, "no covariance")
+	wantError(t, err, "negative eigenvalue")
+	indefinite := Gaussian{Samples: 9, Mean: []float64{0, 0}, Covariance: mat.NewSymDense(2, []float64{1, 2, 2, 1})}
+	_, err = FrechetDistance(indefinite, indefinite)
+	wantError(t, err, "negative eigenvalue")
 	_, err = FrechetDistance(Gaussian{}, after)
 	wantError(t, err, "incomplete")
 	infinite := Gaussian{Samples: 9, Mean: []float64{0}, Covariance: mat.NewSymDense(1, []float64{math.Inf(1)})}
