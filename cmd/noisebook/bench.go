@@ -1,0 +1,316 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/spf13/cobra"
+
+	"noisebook/pkg/engine"
+	"noisebook/pkg/joint"
+	"noisebook/pkg/nn"
+	"noisebook/pkg/process"
+	"noisebook/pkg/train"
+)
+
+func newBenchCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "bench",
+		Short: "Time this build on this machine",
+	}
+	command.AddCommand(newBenchUNetCommand())
+	return command
+}
+
+// unetBench is what `bench unet` was asked to time.
+type unetBench struct {
+	Channels    int   `json:"channels"`
+	Batch       int   `json:"batch"`
+	Size        int   `json:"size"`
+	InChannels  int   `json:"in_channels"`
+	Multipliers []int `json:"multipliers"`
+	Blocks      int   `json:"blocks"`
+	Attention   []int `json:"attention"`
+	Patch       int   `json:"patch"`
+	Runs        int   `json:"runs"`
+}
+
+func newBenchUNetCommand() *cobra.Command {
+	var spec string
+	var asJSON bool
+	b := unetBench{}
+	command := &cobra.Command{
+		Use:   "unet",
+		Short: "Time the joint network: a training step, a sampling step, a guided step of Algorithm 1",
+		Long: `Time the joint network on random images.
+
+  train    noise loss on x_t and 0.001 × cross-entropy of x_0, gradients, AdamW,
+           moving average; what a training run does at each step
+  sample   one noise prediction
+  guided   one noise prediction of Algorithm 1: encoder, gradient of the
+           classifier's loss for every feature map, decoder
+
+Each is compiled, run once, then timed --runs times; the median counts.
+Multipliers follow from the size as in the paper (28: 1,2,2; 32: 1,2,2,2;
+64: 1,2,3,4) unless given. Attention is given by downsampling factors.`,
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := b.complete(); err != nil {
+				return fmt.Errorf("bench: %w", err)
+			}
+			e, err := engine.Open(command.Context(), spec)
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			result, err := b.run(command.Context(), e, command.ErrOrStderr())
+			if err != nil {
+				return fmt.Errorf("bench: %w", err)
+			}
+			if asJSON {
+				encoder := json.NewEncoder(command.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(result)
+			}
+			return result.print(command.OutOrStdout())
+		},
+	}
+	flags := command.Flags()
+	flags.IntVar(&b.Channels, "channels", 32, "base channels C; a multiple of 32")
+	flags.IntVar(&b.Batch, "batch", 64, "images a step")
+	flags.IntVar(&b.Size, "size", 28, "pixels a side")
+	flags.IntVar(&b.InChannels, "in-channels", 1, "channels of the image")
+	flags.IntSliceVar(&b.Multipliers, "multipliers", nil, "of C, one a resolution level")
+	flags.IntVar(&b.Blocks, "blocks", 3, "residual blocks a level")
+	flags.IntSliceVar(&b.Attention, "attention", []int{2, 4}, "downsampling factors at which attention is used")
+	flags.IntVar(&b.Patch, "patch", 1, "1, or 2 to fold 2×2 pixels into channels")
+	flags.IntVar(&b.Runs, "runs", 5, "timed runs of each measure")
+	flags.StringVar(&spec, "engine", "", "auto, xla, xla:PATH or go (default $NOISEBOOK_ENGINE, then auto)")
+	flags.BoolVar(&asJSON, "json", false, "print JSON")
+	return command
+}
+
+var paperMultipliers = map[int][]int{28: {1, 2, 2}, 32: {1, 2, 2, 2}, 64: {1, 2, 3, 4}}
+
+func (b *unetBench) complete() error {
+	if len(b.Multipliers) == 0 {
+		b.Multipliers = paperMultipliers[b.Size]
+	}
+	switch {
+	case len(b.Multipliers) == 0:
+		return fmt.Errorf("the paper has no multipliers for size %d: give --multipliers", b.Size)
+	case b.Batch < 1 || b.Runs < 1:
+		return fmt.Errorf("--batch and --runs must be at least 1")
+	}
+	return nil
+}
+
+// benchResult holds the medians, in seconds.
+type benchResult struct {
+	Config     unetBench          `json:"config"`
+	Backend    string             `json:"backend"`
+	Device     string             `json:"device"`
+	Parameters int                `json:"parameters"`
+	Compile    map[string]float64 `json:"compile_seconds"` // by measure
+	Step       map[string]float64 `json:"step_seconds"`    // median, by measure
+	PeakMemory int64              `json:"peak_memory_bytes,omitempty"`
+}
+
+var benchMeasures = []string{"train", "sample", "guided"}
+
+func (b *unetBench) run(ctx context.Context, e *engine.Engine, progress io.Writer) (*benchResult, error) {
+	model, err := joint.New(joint.Config{
+		UNet: nn.UNetConfig{
+			ImageSize: b.Size, Channels: b.InChannels, Width: b.Channels, Multipliers: b.Multipliers, Blocks: b.Blocks,
+			AttentionAt: b.Attention, Heads: 4, NormGroups: 32, Dropout: 0.3, Patch: b.Patch,
+		},
+		Classes: benchClasses, HeadDropout: 0.7,
+	})
+	if err != nil {
+		return nil, err
+	}
+	result := &benchResult{
+		Config: *b, Backend: e.Info().Backend, Device: e.Info().Device, Parameters: model.Layout.Size(),
+		Compile: map[string]float64{}, Step: map[string]float64{},
+	}
+	var compiled time.Duration
+	e.LogCompilations(func(c engine.Compilation) { compiled += c.Took })
+	for _, name := range benchMeasures {
+		fmt.Fprintf(progress, "timing %s …\n", name)
+		compiled = 0
+		var seconds []float64
+		switch name {
+		case "train":
+			seconds, err = b.timeTraining(ctx, e, model)
+		case "sample":
+			seconds, err = b.timeForward(ctx, e, model, func(p *nn.Pass, x, t, _ *graph.Node) *graph.Node {
+				return model.UNet.PredictNoise(p, x, t)
+			})
+		case "guided":
+			seconds, err = b.timeForward(ctx, e, model, func(p *nn.Pass, x, t, y *graph.Node) *graph.Node {
+				noise, _ := model.GuidedNoise(p, x, t, y, graph.Const(x.Graph(), float32(100)))
+				return noise
+			})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		result.Compile[name], result.Step[name] = compiled.Seconds(), median(seconds)
+	}
+	result.PeakMemory = peakMemory()
+	return result, nil
+}
+
+const (
+	benchClasses   = 10
+	benchTimesteps = 500
+)
+
+// timeTraining is the seconds of each step of a training run after the first.
+func (b *unetBench) timeTraining(ctx context.Context, e *engine.Engine, model *joint.Model) ([]float64, error) {
+	betas, err := process.ScaledLinear(benchTimesteps, process.HoFirst, process.HoLast)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := process.NewDDPM(betas)
+	if err != nil {
+		return nil, err
+	}
+	objective := func(p *nn.Pass, x0, y *graph.Node) (*graph.Node, []train.Term) {
+		t := graph.ConvertDType(graph.MulScalar(p.Uniform(b.Batch), benchTimesteps), dtypes.Int32)
+		l := model.Loss(p, joint.Objective{ClassScale: 1e-3, Noisy: joint.NoisyNone}, chain, x0, y, t, p.Normal(x0.Shape().Dimensions...))
+		return l.Total, nil
+	}
+	var seconds []float64
+	last := time.Time{}
+	_, err = train.Run(ctx, e, train.Network{Layout: model.Layout, Statistics: model.Statistics}, objective,
+		randomBatches(b.Batch), [3]int{b.Size, b.Size, b.InChannels},
+		train.Config{Steps: b.Runs + 1, Batch: b.Batch, LearningRate: 1e-4, EMADecay: 0.999, Seed: 1},
+		train.Options{Progress: func(int, int, map[string]float64) {
+			if !last.IsZero() {
+				seconds = append(seconds, time.Since(last).Seconds())
+			}
+			last = time.Now()
+		}})
+	return seconds, err
+}
+
+// timeForward is the seconds of each call after the first of a prediction in evaluation mode.
+func (b *unetBench) timeForward(ctx context.Context, e *engine.Engine, model *joint.Model, predict func(p *nn.Pass, x, t, y *graph.Node) *graph.Node) ([]float64, error) {
+	program, err := e.NewProgram("bench", func(_ *graph.Graph, in []*graph.Node) []*graph.Node {
+		return []*graph.Node{predict(model.Evaluate(in[0], in[1]), in[2], in[3], in[4])}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer program.Finalize()
+	images, labels := make([]float32, b.Batch*b.Size*b.Size*b.InChannels), make([]int32, b.Batch)
+	if err := randomBatches(b.Batch).Fill(0, images, labels); err != nil {
+		return nil, err
+	}
+	times := make([]int32, b.Batch)
+	for i := range times {
+		times[i] = int32(i * benchTimesteps / b.Batch)
+	}
+	weights, statistics := model.Layout.Initialize(1), model.Statistics.Initialize(1)
+	args := []any{
+		tensors.FromFlatDataAndDimensions(weights, len(weights)),
+		tensors.FromFlatDataAndDimensions(statistics, len(statistics)),
+		tensors.FromFlatDataAndDimensions(images, b.Batch, b.Size, b.Size, b.InChannels),
+		tensors.FromFlatDataAndDimensions(times, b.Batch),
+		tensors.FromFlatDataAndDimensions(labels, b.Batch),
+	}
+	var seconds []float64
+	for i := range b.Runs + 1 {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		start := time.Now()
+		outputs, err := program.Call(args...)
+		if err != nil {
+			return nil, err
+		}
+		// Reading the result waits for it.
+		if _, err := tensors.CopyFlatData[float32](outputs[0]); err != nil {
+			return nil, err
+		}
+		outputs[0].FinalizeAll()
+		if i > 0 {
+			seconds = append(seconds, time.Since(start).Seconds())
+		}
+	}
+	return seconds, nil
+}
+
+// randomBatches are batches of noise of a size.
+type randomBatches int
+
+func (r randomBatches) Size() int { return int(r) }
+
+func (r randomBatches) Fill(step int, images []float32, labels []int32) error {
+	rng := rand.New(rand.NewPCG(1, uint64(step)))
+	for i := range images {
+		images[i] = 2*rng.Float32() - 1
+	}
+	for i := range labels {
+		labels[i] = rng.Int32N(benchClasses)
+	}
+	return nil
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// peakMemory is the largest resident size of this process so far in bytes, 0
+// where the system does not tell.
+func peakMemory() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			if err != nil {
+				return 0
+			}
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+func (r *benchResult) print(w io.Writer) error {
+	fmt.Fprintf(w, "UNet C=%d B=%d %d×%d×%d multipliers %v, %d blocks, attention at %v, patch %d: %d parameters with the head\n",
+		r.Config.Channels, r.Config.Batch, r.Config.Size, r.Config.Size, r.Config.InChannels, r.Config.Multipliers,
+		r.Config.Blocks, r.Config.Attention, r.Config.Patch, r.Parameters)
+	fmt.Fprintf(w, "%s: %s\n", r.Backend, r.Device)
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "measure\tseconds a step\timages/s\tcompile, s")
+	for _, name := range benchMeasures {
+		fmt.Fprintf(tw, "%s\t%.3f\t%.1f\t%.1f\n", name, r.Step[name], float64(r.Config.Batch)/r.Step[name], r.Compile[name])
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	if r.PeakMemory == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "peak memory %.2f GiB\n", float64(r.PeakMemory)/(1<<30))
+	return err
+}
