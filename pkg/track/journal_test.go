@@ -171,6 +171,18 @@ func TestFullDiskIsReportedOnceAndRecovered(t *testing.T) {
 	}
 }
 
+func TestEmptyJournalIsACrash(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "journal-002-abc.jsonl"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	started := time.Now().Add(-time.Minute)
+	run := Run{dir: dir, Started: started}
+	if run.deriveState(time.Now()); run.State != Crashed || !run.Ended.Equal(started) {
+		t.Errorf("%s, ended %v", run.State, run.Ended)
+	}
+}
+
 func TestStateFromHeartbeat(t *testing.T) {
 	now := time.Now()
 	for name, test := range map[string]struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -173,6 +174,107 @@ func TestKilledProcessIsResumed(t *testing.T) {
 		if p.Step != i {
 			t.Errorf("point %d is of step %d", i, p.Step)
 		}
+	}
+}
+
+// TestRepeatedKills kills the worker at random moments until it has finished.
+// The store is readable after each kill and no acknowledged event is lost.
+func TestRepeatedKills(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	finished, kills := false, 0
+	for attempt := 0; !finished && attempt < 30; attempt++ {
+		cmd := worker(t, dir)
+		out := &strings.Builder{}
+		cmd.Stdout, cmd.Stderr = out, out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		killer := time.AfterFunc(time.Duration(50+rand.IntN(400))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		if err := cmd.Wait(); err != nil {
+			kills++
+			if !killed(err) {
+				t.Fatalf("attempt %d failed by itself: %v: %s", attempt, err, out)
+			}
+		} else {
+			finished = true
+		}
+		killer.Stop()
+		store, err := Open(dir)
+		if err != nil {
+			t.Fatalf("after kill %d: %v", kills, err)
+		}
+		runs, err := store.Runs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, run := range runs {
+			if run.State == Unreadable {
+				t.Errorf("after kill %d: %s", kills, run.Error)
+			}
+			if journal, err := run.Journal(); err != nil || journal.Skipped > 0 {
+				t.Errorf("after kill %d: %d damaged lines, %v", kills, journal.Skipped, err)
+			}
+		}
+	}
+	if !finished {
+		out, err := worker(t, dir).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	store, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := Latest[int](store, "count", nil)
+	if err != nil || result.Value != 40 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	run, err := store.Run(result.Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	journal, err := run.Journal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if points := journal.Metrics()["step"]; len(points) != 40 {
+		t.Errorf("%d of 40 points after %d kills", len(points), kills)
+	}
+	t.Logf("finished after %d kills and %d attempts", kills, run.Attempts)
+}
+
+func killed(err error) bool {
+	exit := (*exec.ExitError)(nil)
+	return errors.As(err, &exit) && exit.ExitCode() == -1
+}
+
+func TestWaiterTakesOverFromAKilledProcess(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	first := worker(t, dir)
+	pipe, err := first.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if lines := bufio.NewScanner(pipe); !lines.Scan() { // it holds the key
+		t.Fatal("the first process says nothing")
+	}
+	second := worker(t, dir)
+	out := &strings.Builder{}
+	second.Stdout, second.Stderr = out, out
+	if err := second.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(150 * time.Millisecond)
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+	if err := second.Wait(); err != nil || !strings.Contains(out.String(), "result 40 cached false") {
+		t.Errorf("the waiting process: %v: %s", err, out)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -67,6 +68,33 @@ func (p Provenance) Caption(run string, details ...string) string {
 		parts = append(parts, "tier "+tier)
 	}
 	return strings.Join(append(parts, details...), " · ")
+}
+
+// Summary is the provenance as it is published beside a result: what identifies
+// code, engine and data, without host, command line and file lists, which name a
+// person's machine.
+func (p Provenance) Summary(run string) map[string]string {
+	summary := map[string]string{"run": run, "commit": p.ShortCommit(), "go": p.Go, "platform": p.Platform}
+	add := func(key, value string) {
+		if value != "" {
+			summary[key] = value
+		}
+	}
+	add("code_hash", p.CodeHash)
+	add("go_sum", p.GoSum)
+	for path, version := range p.Modules {
+		add(path, version)
+	}
+	for key, value := range p.Environment {
+		add(key, value)
+	}
+	if p.Seed != nil {
+		add("seed", strconv.FormatInt(*p.Seed, 10))
+	}
+	for _, d := range p.Datasets {
+		add(strings.TrimSuffix("dataset "+d.Name+"/"+d.Split, "/"), d.Checksum)
+	}
+	return summary
 }
 
 // processProvenance is what stays the same for the life of the process, with

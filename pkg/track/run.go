@@ -227,7 +227,9 @@ func (r *Run) readTail(path string, now time.Time) {
 			r.Last[name] = Point{Step: event.Step, Time: event.Time, Value: value}
 		}
 	}
-	r.Ended = last.Time
+	if r.Ended = last.Time; r.Ended.IsZero() { // killed before its first line
+		r.Ended = r.Started
+	}
 	if now.Sub(last.Time) < StaleAfter && !processGone(path) {
 		r.State, r.Ended = Running, time.Time{}
 	}

@@ -448,6 +448,15 @@ func TestEnvironmentSeedAndDatasetsAreRecorded(t *testing.T) {
 	if p.Environment["engine"] != "xla" || p.Seed == nil || *p.Seed != 42 || len(p.Datasets) != 1 || p.CodeHash == "" || p.Go == "" {
 		t.Errorf("provenance %+v", p)
 	}
+	summary := p.Summary(r.Run)
+	for key, want := range map[string]string{"run": r.Run, "engine": "xla", "seed": "42", "dataset fashion-mnist/train": "abc", "code_hash": p.CodeHash} {
+		if summary[key] != want {
+			t.Errorf("summary[%q] = %q, want %q", key, summary[key], want)
+		}
+	}
+	if _, ok := summary["host"]; ok || p.Host == "" {
+		t.Errorf("the host %q belongs into the run and not into the summary", p.Host)
+	}
 	if caption := r.Caption("n = 5"); !strings.HasPrefix(caption, "run "+r.Run+" · ") || !strings.HasSuffix(caption, " · tier quick · n = 5") {
 		t.Errorf("caption %q", caption)
 	}
