@@ -113,7 +113,8 @@ func (j *Job) SetEnvironment(key, value string) {
 	j.journal.log(Event{Time: time.Now(), Type: EventEnvironment, Environment: map[string]string{key: value}})
 }
 
-// Flush makes all that was logged durable; call it after writing a checkpoint.
+// Flush makes all that was logged durable. Called before a checkpoint is
+// written, it leaves no gap between the metrics and a resume from there.
 func (j *Job) Flush() error { return j.journal.syncNow() }
 
 func (j *Job) saved() []Artifact {

@@ -50,10 +50,10 @@ func countStage(dir string, pause time.Duration) Stage[int, int] {
 		for step := first; step < steps; step++ {
 			time.Sleep(pause)
 			job.Log(step, map[string]float64{"step": float64(step)})
-			if err := writeFile(checkpoint, []byte(strconv.Itoa(step+1))); err != nil {
+			if err := job.Flush(); err != nil {
 				return 0, err
 			}
-			if err := job.Flush(); err != nil {
+			if err := writeFile(checkpoint, []byte(strconv.Itoa(step+1))); err != nil {
 				return 0, err
 			}
 			fmt.Printf("step %d\n", step)
