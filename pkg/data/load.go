@@ -99,7 +99,7 @@ func provide(ctx context.Context, description Description, options Options) (map
 			continue
 		}
 		if options.Offline {
-			return nil, fmt.Errorf("%s is not on this machine (no %s); run: noisebook data get %s", description.Title, file.Name,
+			return nil, fmt.Errorf("%s is not on this machine (no %s); run: bin/noisebook data get %s", description.Title, file.Name,
 				description.Name)
 		}
 		target := filepath.Join(cache, file.Name)
