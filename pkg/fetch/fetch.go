@@ -136,7 +136,8 @@ func Get(ctx context.Context, target string, file File, options Options) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return unwritable(folder, err)
 	}
-	work, err := os.MkdirTemp(folder, ".fetch-")
+	removeAbandoned(folder)
+	work, err := os.MkdirTemp(folder, workPrefix)
 	if err != nil {
 		return unwritable(folder, err)
 	}
@@ -158,6 +159,24 @@ func Get(ctx context.Context, target string, file File, options Options) error {
 		failure.Attempts = append(failure.Attempts, Attempt{Source: source.String(), Err: err})
 	}
 	return failure
+}
+
+// workPrefix starts the names of the folders in which downloads are made.
+const workPrefix = ".fetch-"
+
+// removeAbandoned removes what killed processes left. Another process may be at work in a folder that is younger.
+func removeAbandoned(folder string) {
+	const abandonedAfter = 24 * time.Hour
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return // making the work folder will say why
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), workPrefix) && time.Since(info.ModTime()) > abandonedAfter {
+			os.RemoveAll(filepath.Join(folder, entry.Name()))
+		}
+	}
 }
 
 func getFrom(ctx context.Context, source Source, work, target string, file File, options Options) error {

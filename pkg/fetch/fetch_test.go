@@ -286,6 +286,27 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+func TestAbandonedDownloadsAreRemoved(t *testing.T) {
+	folder := t.TempDir()
+	for name, age := range map[string]time.Duration{".fetch-old": 48 * time.Hour, ".fetch-running": time.Hour, "mine": 48 * time.Hour} {
+		path := filepath.Join(folder, name)
+		if err := os.Mkdir(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(path, "content"), payload, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Time{}, time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	address, _ := serve(t, good)
+	if err := Get(t.Context(), filepath.Join(folder, "payload"), payloadFile(address), quick); err != nil {
+		t.Fatal(err)
+	}
+	checkFolder(t, folder, ".fetch-running", "mine", "payload")
+}
+
 func TestDecode(t *testing.T) {
 	var compressed bytes.Buffer
 	w := gzip.NewWriter(&compressed)

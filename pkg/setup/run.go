@@ -19,7 +19,7 @@ func (e *ReducedError) Error() string { return e.Warning }
 // name with its state before and, if something was done, after; it may be nil. Parts that cannot be mended are checked too
 // when no group is chosen.
 //
-// Run goes on after a failure, so that one run shows all that is wrong, and returns the failures joined. A part that could
+// Run goes on after a failure, so that one run shows all that is wrong, and returns the failures in one line. A part that could
 // only be reduced is no failure.
 func Run(ctx context.Context, parts []Part, groups []string, progress fetch.Progress, report func(part Part, status Status, done bool)) error {
 	chosen := map[string]bool{}
@@ -29,7 +29,7 @@ func Run(ctx context.Context, parts []Part, groups []string, progress fetch.Prog
 		}
 		chosen[group] = true
 	}
-	var failures []error
+	var failures []string
 	for _, part := range parts {
 		if len(chosen) > 0 && !chosen[part.Group] {
 			continue
@@ -59,8 +59,11 @@ func Run(ctx context.Context, parts []Part, groups []string, progress fetch.Prog
 			if part.Mend == nil {
 				advice = "; " + part.Advice
 			}
-			failures = append(failures, fmt.Errorf("%s: %s%s", part.Name, status.Detail, advice))
+			failures = append(failures, part.Name+": "+status.Detail+advice)
 		}
 	}
-	return errors.Join(failures...)
+	if len(failures) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(failures, "; "))
 }
