@@ -31,7 +31,7 @@ def parse_arguments():
     parser.add_argument("--quiet", action="store_true", help="print failures and one line a notebook only")
     destination = parser.add_mutually_exclusive_group(required=True)
     destination.add_argument("--in-place", action="store_true", help="write each notebook over itself")
-    destination.add_argument("--out", type=Path, metavar="DIR", help="write executed notebooks here, in folders as below --root")
+    destination.add_argument("--out", type=Path, metavar="DIR", help="write executed notebooks here, in the folders they have below --root")
     parser.add_argument("--root", type=Path, default=Path.cwd(), metavar="DIR")
     parser.add_argument("notebook", nargs="+", type=Path)
     return parser.parse_args()
@@ -118,7 +118,8 @@ class Runner:
     def write(self):
         target = self.path
         if not self.arguments.in_place:
-            target = self.arguments.out / self.path.resolve().relative_to(self.arguments.root.resolve())
+            path, root = self.path.resolve(), self.arguments.root.resolve()
+            target = self.arguments.out / (path.relative_to(root) if path.is_relative_to(root) else path.name)
             target.parent.mkdir(parents=True, exist_ok=True)
         replace(target, nbformat.writes(self.notebook) + "\n")
         if self.arguments.html:

@@ -84,28 +84,12 @@ func (r Repository) arguments(notebooks []string, options RunOptions) []string {
 	if options.Timeout > 0 {
 		arguments = append(arguments, "--timeout", fmt.Sprint(max(1, int(options.Timeout.Seconds()))))
 	}
-	arguments = append(arguments, "--root", commonRoot(r.NotebookFolder(), notebooks))
+	arguments = append(arguments, "--root", r.NotebookFolder())
 	return append(arguments, notebooks...)
 }
 
 // BuildFolder is where executed notebooks go unless told otherwise.
 func (r Repository) BuildFolder() string { return filepath.Join(r.Root, "build", "notebooks") }
-
-// commonRoot is the notebook folder when it holds all notebooks, so that outputs
-// keep their subfolders; otherwise the deepest folder that does.
-func commonRoot(folder string, notebooks []string) string {
-	root := folder
-	for _, notebook := range notebooks {
-		path, err := filepath.Abs(notebook)
-		if err != nil {
-			continue
-		}
-		for !strings.HasPrefix(path, strings.TrimSuffix(root, string(os.PathSeparator))+string(os.PathSeparator)) {
-			root = filepath.Dir(root)
-		}
-	}
-	return root
-}
 
 func (o RunOptions) environment() []string {
 	if o.Tier == "" {

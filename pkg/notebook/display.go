@@ -26,7 +26,7 @@ func init() {
 	log.SetOutput(os.Stdout)
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
-	for name, value := range map[string]string{"logtostderr": "false", "stderrthreshold": "FATAL"} {
+	for name, value := range map[string]string{"logtostderr": "false", "stderrthreshold": "FATAL", "one_output": "true"} {
 		if err := flags.Set(name, value); err != nil {
 			fmt.Fprintln(os.Stdout, "notebook: logs of libraries stay on standard error:", err)
 		}
@@ -99,7 +99,12 @@ func show(value any) {
 }
 
 // output is where text goes when there is no notebook.
-var output io.Writer = os.Stdout
+var output io.Writer = standardOutput{}
+
+// standardOutput follows os.Stdout where a program replaces it.
+type standardOutput struct{}
+
+func (standardOutput) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
 
 // bundle is one output in several representations; a reader's program shows the
 // richest that it trusts. Every bundle has a text.

@@ -14,7 +14,7 @@ import (
 )
 
 // maximumRows is how many rows of a table are shown; the first and last halves.
-const maximumRows = 60
+const maximumRows = 24
 
 // Only inline styles survive in a notebook that its reader does not trust.
 const (

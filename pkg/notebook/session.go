@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"noisebook/pkg/tier"
@@ -37,13 +38,24 @@ func Tier() tier.Tier {
 	return t
 }
 
-// Store opens the run store of this checkout and shows its stages live. A store
-// that cannot be opened ends the cell.
+// Store opens the run store and shows its stages live: the one NOISEBOOK_STORE
+// names, else that of the checkout whose kernel runs the cell or that holds the
+// working directory. A store that cannot be opened ends the cell.
 func Store() *track.Store {
-	store, err := track.Open("")
+	store, err := track.Open(storeFolder())
 	if err != nil {
 		fail(err, 2)
 	}
 	store.Observe(NewProgress())
 	return store
+}
+
+// storeFolder is empty where track.Open decides by itself. The kernel's launcher
+// names its checkout, so that a notebook may lie outside of it.
+func storeFolder() string {
+	root := os.Getenv("NOISEBOOK_ROOT")
+	if root == "" || os.Getenv("NOISEBOOK_STORE") != "" {
+		return ""
+	}
+	return filepath.Join(root, ".noisebook")
 }
