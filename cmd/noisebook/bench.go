@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -169,7 +166,7 @@ func (b *unetBench) run(ctx context.Context, e *engine.Engine, progress io.Write
 		}
 		result.Compile[name], result.Step[name] = compiled.Seconds(), median(seconds)
 	}
-	result.PeakMemory = peakMemory()
+	result.PeakMemory = engine.PeakMemory()
 	return result, nil
 }
 
@@ -274,25 +271,6 @@ func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-// peakMemory is the largest resident size of this process so far in bytes, 0
-// where the system does not tell.
-func peakMemory() int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			if err != nil {
-				return 0
-			}
-			return kib << 10
-		}
-	}
-	return 0
 }
 
 func (r *benchResult) print(w io.Writer) error {

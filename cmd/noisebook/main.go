@@ -28,5 +28,13 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.AddCommand(
+		newSetupCommand(), newDoctorCommand(), newDemoCommand(), newLabCommand(), newKernelCommand(),
+		newListCommand(), newRunCommand(), newVerifyCommand(), newFiguresCommand(), newNotebooksCommand(),
+		newRunsCommand(), newShowCommand(),
+		newDataCommand(), newMetricCommand(), newWeightsCommand(),
+		newParityCommand(newParityProcessCommand(), newParityJointCommand(), newParityMetricCommand()),
+		newBenchCommand(),
+	)
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -17,6 +18,7 @@ type Build func(g *graph.Graph, inputs []*graph.Node) []*graph.Node
 type Program struct {
 	name     string
 	engine   *Engine
+	build    Build
 	exec     *graph.Exec
 	compiled bool
 }
@@ -35,7 +37,7 @@ func (e *Engine) NewProgram(name string, build Build) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: program %s: %s", name, firstLine(err))
 	}
-	return &Program{name: name, engine: e, exec: exec.WithName(name)}, nil
+	return &Program{name: name, engine: e, build: build, exec: exec.WithName(name)}, nil
 }
 
 // Compile builds and compiles the program for the shapes of these arguments without running it.
@@ -124,4 +126,18 @@ func InLayer(path string) {
 		panic(&LayerError{Path: path, Cause: err})
 	}
 	panic(&LayerError{Path: path, Cause: fmt.Errorf("%v", r)})
+}
+
+// Dry builds the program's graph for inputs of these shapes without compiling
+// it, and returns its number of nodes.
+func (p *Program) Dry(inputs ...shapes.Shape) (nodes int, err error) {
+	defer p.recovered(&err)
+	g := graph.NewGraph(p.engine.backend, p.name)
+	defer g.Finalize()
+	var in []*graph.Node
+	for i, shape := range inputs {
+		in = append(in, graph.Parameter(g, fmt.Sprintf("input%d", i), shape))
+	}
+	p.build(g, in)
+	return len(g.Nodes()), nil
 }

@@ -131,13 +131,14 @@ func (s *Sampler) Finalize() { s.program.Finalize() }
 
 // Run samples one batch from the prior and returns its images, row-major
 // [B, H, W, C], unclipped. Random numbers follow from the seed alone, so the
-// same seed with another guide starts from the same noise.
-func (s *Sampler) Run(ctx context.Context, weights, statistics *tensors.Tensor, seed uint64, extra ...*tensors.Tensor) ([]float32, error) {
-	return s.RunFrom(ctx, priorNoise(s.shape.Size(), seed), 0, weights, statistics, seed, extra...)
+// same seed with another guide starts from the same noise. After each step it
+// calls progress, which may be nil.
+func (s *Sampler) Run(ctx context.Context, weights, statistics *tensors.Tensor, seed uint64, progress func(step, total int), extra ...*tensors.Tensor) ([]float32, error) {
+	return s.RunFrom(ctx, priorNoise(s.shape.Size(), seed), 0, weights, statistics, seed, progress, extra...)
 }
 
 // RunFrom samples from given images at the sampler's step number first.
-func (s *Sampler) RunFrom(ctx context.Context, start []float32, first int, weights, statistics *tensors.Tensor, seed uint64, extra ...*tensors.Tensor) ([]float32, error) {
+func (s *Sampler) RunFrom(ctx context.Context, start []float32, first int, weights, statistics *tensors.Tensor, seed uint64, progress func(step, total int), extra ...*tensors.Tensor) ([]float32, error) {
 	x := tensors.FromFlatDataAndDimensions(start, s.shape.Dimensions...)
 	for i := first; i < len(s.steps); i++ {
 		if err := ctx.Err(); err != nil {
@@ -159,6 +160,9 @@ func (s *Sampler) RunFrom(ctx context.Context, start []float32, first int, weigh
 			return nil, err
 		}
 		x = outputs[0]
+		if progress != nil {
+			progress(i+1, len(s.steps))
+		}
 	}
 	defer x.FinalizeAll()
 	return tensors.CopyFlatData[float32](x)

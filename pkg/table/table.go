@@ -129,3 +129,32 @@ func ReadCSV(r io.Reader) (Table, error) {
 	}
 	return Table{Columns: records[0], Rows: records[1:]}, nil
 }
+
+// Melt turns columns of measures into rows: what is not melted is repeated, a
+// column "metric" holds the measure's name and a column "value" its value.
+func (t Table) Melt(measures ...string) (Table, error) {
+	out := Table{}
+	for _, column := range t.Columns {
+		if !slices.Contains(measures, column) {
+			out.Columns = append(out.Columns, column)
+		}
+	}
+	kept := len(out.Columns)
+	out.Columns = append(out.Columns, "metric", "value")
+	for _, measure := range measures {
+		m := slices.Index(t.Columns, measure)
+		if m < 0 {
+			return Table{}, fmt.Errorf("table: no column %q (have %s)", measure, strings.Join(t.Columns, ", "))
+		}
+		for _, row := range t.Rows {
+			melted := make([]string, 0, kept+2)
+			for i, cell := range row {
+				if !slices.Contains(measures, t.Columns[i]) {
+					melted = append(melted, cell)
+				}
+			}
+			out.Rows = append(out.Rows, append(melted, measure, row[m]))
+		}
+	}
+	return out, nil
+}

@@ -3,6 +3,8 @@ package train
 import (
 	"math"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -124,4 +126,18 @@ func (s *Stepper) step(state *state, images, labels *tensors.Tensor) (map[string
 		values[name] = float64(flat[i])
 	}
 	return values, nil
+}
+
+// GraphSize builds the step's graph for a batch without compiling it and
+// returns its number of nodes: what a dry run can know of a training.
+func GraphSize(e *engine.Engine, net Network, objective Objective, image [3]int, c Config) (int, error) {
+	s, err := NewStepper(e, net, objective, c)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Finalize()
+	f32 := func(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }
+	weights := f32(net.Layout.Size())
+	return s.program.Dry(weights, weights, weights, weights, f32(net.Statistics.Size()), graph.RNGStateShape,
+		f32(scalarCount), f32(c.Batch, image[0], image[1], image[2]), shapes.Make(dtypes.Int32, c.Batch))
 }

@@ -95,6 +95,7 @@ type Options struct {
 	Checkpoint      string                                           // file to save to and resume from; empty for none
 	CheckpointEvery int                                              // steps; 0 means 200
 	Progress        func(step, total int, values map[string]float64) // after every step; may be nil
+	Saved           func(step int)                                   // after each checkpoint; may be nil
 	Resumed         func(step int)                                   // told when a checkpoint was found; may be nil
 }
 
@@ -159,6 +160,9 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 			return err
 		}
 		good = s.step
+		if o.Saved != nil {
+			o.Saved(s.step)
+		}
 		return nil
 	}
 

@@ -1,0 +1,230 @@
+package joint
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+
+	"noisebook/experiments"
+	"noisebook/pkg/claim"
+	"noisebook/pkg/figure"
+	"noisebook/pkg/table"
+	"noisebook/pkg/tier"
+	"noisebook/pkg/track"
+)
+
+// AlphaSweepConfig is fig4: precision and recall of conditional samples against
+// the step size α of Algorithm 1. A negative α is the control that must miss
+// the target class.
+type AlphaSweepConfig struct {
+	Setup
+	Alphas []float64 `json:"alphas"`
+	Seeds  int       `json:"seeds"` // of sampling
+}
+
+const alphaSweepID = "joint/alpha-sweep"
+
+// AlphaSweep is fig4 at a tier.
+func AlphaSweep(t tier.Tier) AlphaSweepConfig {
+	return AlphaSweepConfig{
+		Setup:  setup(t),
+		Alphas: sweptAlphas(t),
+		Seeds:  choose(t, 1, 1, 3, 3),
+	}
+}
+
+// Validate says what is wrong, by field.
+func (c AlphaSweepConfig) Validate() error {
+	switch {
+	case len(c.Alphas) == 0:
+		return fmt.Errorf("alphas is empty: name at least one step size")
+	case c.Seeds < 1:
+		return fmt.Errorf("seeds is %d: it must be at least 1", c.Seeds)
+	}
+	return nil
+}
+
+// sweepTable is the result of the artifact's own stage.
+type sweepTable struct {
+	Table table.Table `json:"table"`
+}
+
+// Run trains or finds the model, samples it at every α and seed, measures,
+// draws and judges.
+func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
+	g, reference, err := c.prepare(ctx, store)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	defer g.close()
+
+	t := table.New("alpha", "seed", "samples", "precision", "recall", "target_rate", "fid")
+	var inputs []track.Input
+	for _, alpha := range c.Alphas {
+		for seed := range uint64(c.Seeds) {
+			_, scores, err := g.measured(ctx, store, reference, alpha, c.Samples, seed)
+			if err != nil {
+				return experiments.Outcome{}, err
+			}
+			s := scores.Value
+			if err := t.Append(alpha, seed, c.Samples, s.Precision, s.Recall, stat.Mean(s.TargetRate, nil), s.FID); err != nil {
+				return experiments.Outcome{}, err
+			}
+			inputs = append(inputs, scores)
+		}
+	}
+	stage := track.Stage[AlphaSweepConfig, sweepTable]{Name: alphaSweepID, Version: 1,
+		Run: func(context.Context, *track.Job, AlphaSweepConfig) (sweepTable, error) { return sweepTable{t}, nil }}
+	result, err := track.Do(ctx, store, stage, c, inputs...)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	return c.outcome(result, g.trained.Value, reference.Value)
+}
+
+func (c AlphaSweepConfig) outcome(result track.Result[sweepTable], trained TrainedModel, reference Reference) (experiments.Outcome, error) {
+	o := experiments.Outcome{ID: alphaSweepID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
+	drawn, err := drawSweep(o.Table, stamp(result, c.Model, c.Tier, trained, fmt.Sprintf("%d × %d a point", c.Seeds, c.Samples), FeatureNetwork))
+	if err != nil {
+		return o, err
+	}
+	o.Figures = []experiments.NamedFigure{{Name: alphaSweepID, Figure: drawn}}
+	o.Report, err = claim.NewReport(alphaSweepID, c.Tier, c.setting())
+	if err != nil {
+		return o, err
+	}
+	o.Report.Provenance = reportProvenance(result, trained, &reference)
+	guided, err := c.guided(o.Table)
+	if err != nil {
+		return o, err
+	}
+	for _, shape := range sweepClaims() {
+		t := guided
+		if shape.withControl {
+			t = o.Table
+		}
+		o.Report.Judgements = append(o.Report.Judgements, shape.Judge(c.Tier, t))
+	}
+	return o, nil
+}
+
+// guided leaves out the control.
+func (c AlphaSweepConfig) guided(t table.Table) (table.Table, error) {
+	alphas, err := t.Floats("alpha")
+	if err != nil {
+		return table.Table{}, err
+	}
+	out := table.New(t.Columns...)
+	for i, alpha := range alphas {
+		if alpha >= 0 {
+			out.Rows = append(out.Rows, t.Rows[i])
+		}
+	}
+	return out, nil
+}
+
+func drawSweep(t table.Table, provenance map[string]string) (*figure.Figure, error) {
+	long, err := t.Melt("precision", "recall", "target_rate", "fid")
+	if err != nil {
+		return nil, err
+	}
+	long.Columns = append(long.Columns, "panel")
+	panels := map[string]string{"precision": "precision, recall", "recall": "precision, recall", "target_rate": "share of target class", "fid": "FID"}
+	metrics, err := long.Strings("metric")
+	if err != nil {
+		return nil, err
+	}
+	for i := range long.Rows {
+		long.Rows[i] = append(long.Rows[i], panels[metrics[i]])
+	}
+	return figure.Curves(long, figure.CurvesSpec{
+		X: "alpha", Y: "value", Group: "metric", Panel: "panel", Seed: "seed", Scale: figure.Even,
+		Title:  "Step size of Algorithm 1: precision against recall",
+		XLabel: "step size α", YLabel: "",
+		Bands:      []figure.Band{{From: 100, To: 250, Label: "the paper's good range"}},
+		Caption:    "Conditional samples of the joint model, classes in turn. Negative α is the control: the same step towards the target in noise space, which must miss it.",
+		Provenance: provenance,
+	})
+}
+
+type sweepClaim struct {
+	claim.Shape
+	withControl bool
+}
+
+func sweepClaims() []sweepClaim {
+	return []sweepClaim{
+		{Shape: claim.Shape{Claim: "precision rises with α", Check: claim.Monotone(claim.Trend{X: "alpha", Y: "precision", Direction: claim.Rises, Threshold: 0.8})}},
+		{Shape: claim.Shape{Claim: "recall falls with α", Check: claim.Monotone(claim.Trend{X: "alpha", Y: "recall", Direction: claim.Falls, Threshold: 0.8})}},
+		{Shape: claim.Shape{Claim: "precision and recall are best together for an α in [100, 250]", Check: bestTogether}},
+		{Shape: claim.Shape{Claim: "control: −α lowers the share of the target class below no guidance", Check: controlMisses}, withControl: true},
+	}
+}
+
+// bestTogether reads "both high for α in [100, 250]" as: the α whose smaller
+// one of precision and recall is largest lies in that range.
+func bestTogether(t table.Table) (claim.Evidence, error) {
+	best, at := math.Inf(-1), math.NaN()
+	err := eachAlpha(t, func(alpha float64, rows table.Table) error {
+		precision, recall, err := means(rows, "precision", "recall")
+		if smaller := min(precision, recall); err == nil && smaller > best {
+			best, at = smaller, alpha
+		}
+		return err
+	})
+	return claim.Evidence{Holds: at >= 100 && at <= 250, Value: at,
+		Detail: fmt.Sprintf("the smaller of both is largest, %.3f, at α = %g", best, at)}, err
+}
+
+func controlMisses(t table.Table) (claim.Evidence, error) {
+	plain, control := math.NaN(), math.NaN()
+	err := eachAlpha(t, func(alpha float64, rows table.Table) error {
+		rate, _, err := means(rows, "target_rate", "target_rate")
+		switch {
+		case alpha == 0:
+			plain = rate
+		case alpha < 0:
+			control = rate
+		}
+		return err
+	})
+	if err == nil && (math.IsNaN(plain) || math.IsNaN(control)) {
+		err = fmt.Errorf("the sweep has no α = 0 or no negative α")
+	}
+	return claim.Evidence{Holds: control < plain, Value: control,
+		Detail: fmt.Sprintf("target class in %.1f %% of images at −α, %.1f %% without guidance", 100*control, 100*plain)}, err
+}
+
+func eachAlpha(t table.Table, visit func(alpha float64, rows table.Table) error) error {
+	values, err := t.Distinct("alpha")
+	if err != nil {
+		return err
+	}
+	for _, value := range values {
+		rows, err := t.Where("alpha", value)
+		if err != nil {
+			return err
+		}
+		alphas, err := rows.Floats("alpha")
+		if err != nil {
+			return err
+		}
+		if err := visit(alphas[0], rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func means(t table.Table, a, b string) (meanA, meanB float64, err error) {
+	for column, mean := range map[string]*float64{a: &meanA, b: &meanB} {
+		values, err := t.Floats(column)
+		if err != nil {
+			return 0, 0, err
+		}
+		*mean = stat.Mean(values, nil)
+	}
+	return meanA, meanB, nil
+}

@@ -1,0 +1,130 @@
+package joint
+
+import (
+	"context"
+	"fmt"
+	"image"
+
+	"noisebook/experiments"
+	"noisebook/pkg/claim"
+	"noisebook/pkg/data"
+	"noisebook/pkg/figure"
+	"noisebook/pkg/table"
+	"noisebook/pkg/track"
+)
+
+// GridConfig is a picture of samples: a row a step size and class.
+type GridConfig struct {
+	Setup
+	Alphas  []float64 `json:"alphas"`  // step sizes of Algorithm 1
+	Classes []int     `json:"classes"` // shown; empty shows images of all classes in one block
+	Columns int       `json:"columns"` // images in a row
+	Seed    uint64    `json:"seed"`    // of sampling: rows with equal classes start from equal noise
+}
+
+// Validate says what is wrong, by field.
+func (c GridConfig) Validate() error {
+	classes := c.Model.Network.Classes
+	for _, class := range c.Classes {
+		if class < 0 || class >= classes {
+			return fmt.Errorf("classes has %d: it must be in 0 to %d", class, classes-1)
+		}
+	}
+	switch {
+	case len(c.Alphas) == 0:
+		return fmt.Errorf("alphas is empty: name at least one step size")
+	case c.Columns < 1:
+		return fmt.Errorf("columns is %d: it must be at least 1", c.Columns)
+	case len(c.Classes) > 0 && c.Samples/classes < c.Columns:
+		return fmt.Errorf("columns is %d: %d samples have only %d of a class", c.Columns, c.Samples, c.Samples/classes)
+	}
+	return nil
+}
+
+// grid is an artifact that shows images.
+type grid struct {
+	GridConfig
+	id     string
+	title  string
+	text   string // caption
+	rows   func(alpha float64, class string) string
+	judge  func(t table.Table) []claim.Judgement
+	blocks int // rows of images when no classes are named
+}
+
+// gridTable is the result of a grid's own stage.
+type gridTable struct {
+	Table table.Table `json:"table"`
+}
+
+func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
+	generator, reference, err := g.prepare(ctx, store)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	defer generator.close()
+	dataset, err := data.Describe(g.Model.Dataset)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+
+	t := table.New("alpha", "class", "samples", "target_rate", "diversity", "precision", "recall", "fid")
+	var inputs []track.Input
+	var pictures []image.Image
+	var labels []string
+	perClass := g.Samples / g.Model.Network.Classes
+	for _, alpha := range g.Alphas {
+		samples, scores, err := generator.measured(ctx, store, reference, alpha, g.Samples, g.Seed)
+		if err != nil {
+			return experiments.Outcome{}, err
+		}
+		inputs = append(inputs, scores)
+		targets := targets(g.Samples, g.Model.Network.Classes)
+		set, err := images(store, samples.Value, targets)
+		if err != nil {
+			return experiments.Outcome{}, err
+		}
+		s := scores.Value
+		if len(g.Classes) == 0 {
+			for i := range min(g.blocks*g.Columns, set.Len()) {
+				pictures = append(pictures, set.Image(i))
+			}
+			if err := t.Append(alpha, "all", g.Samples, "", "", s.Precision, s.Recall, s.FID); err != nil {
+				return experiments.Outcome{}, err
+			}
+		}
+		for _, class := range g.Classes {
+			name := dataset.Classes[class]
+			for _, i := range ofClass(targets, class)[:g.Columns] {
+				pictures = append(pictures, set.Image(i))
+			}
+			labels = append(labels, g.rows(alpha, name))
+			if err := t.Append(alpha, name, perClass, s.TargetRate[class], s.Diversity[class], s.Precision, s.Recall, s.FID); err != nil {
+				return experiments.Outcome{}, err
+			}
+		}
+	}
+	stage := track.Stage[GridConfig, gridTable]{Name: g.id, Version: 1,
+		Run: func(context.Context, *track.Job, GridConfig) (gridTable, error) { return gridTable{t}, nil }}
+	result, err := track.Do(ctx, store, stage, g.GridConfig, inputs...)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+
+	o := experiments.Outcome{ID: g.id, Tier: g.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
+	trained := generator.trained.Value
+	drawn, err := figure.Grid(pictures, figure.GridSpec{
+		Columns: g.Columns, RowLabels: labels, Title: g.title, Caption: g.text,
+		Provenance: stamp(result, g.Model, g.Tier, trained, fmt.Sprintf("%d images shown", len(pictures)), ""),
+	})
+	if err != nil {
+		return o, err
+	}
+	o.Figures = []experiments.NamedFigure{{Name: g.id, Figure: drawn}}
+	if o.Report, err = claim.NewReport(g.id, g.Tier, g.setting()); err != nil {
+		return o, err
+	}
+	o.Report.Provenance = reportProvenance(result, trained, &reference.Value)
+	o.Report.Judgements = g.judge(o.Table)
+	return o, nil
+}

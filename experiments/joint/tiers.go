@@ -1,0 +1,191 @@
+package joint
+
+import (
+	"context"
+	"fmt"
+
+	"noisebook/pkg/claim"
+	"noisebook/pkg/joint"
+	"noisebook/pkg/nn"
+	"noisebook/pkg/process"
+	"noisebook/pkg/sample"
+	"noisebook/pkg/tier"
+	"noisebook/pkg/track"
+	"noisebook/pkg/train"
+)
+
+// sweptAlphas are none, and around the paper's good range of 100 to 250; the
+// negative one is the control.
+func sweptAlphas(t tier.Tier) []float64 {
+	all := []float64{-100, 0, 10, 50, 100, 250, 500, 1000}
+	return choose(t, []float64{-100, 0, 100}, []float64{-100, 0, 50, 250, 1000}, all, all)
+}
+
+// Setup is what the sampling artifacts share. With equal setups they share the
+// model, the samples and their scores through the store.
+type Setup struct {
+	Tier      tier.Tier       `json:"tier"`
+	Model     ModelConfig     `json:"model"`
+	Reference ReferenceConfig `json:"reference"`
+	Sampler   sample.Config   `json:"sampler"`
+	Batch     int             `json:"batch"`   // images sampled at once
+	Samples   int             `json:"samples"` // of a set: for each α and seed
+}
+
+func setup(t tier.Tier) Setup {
+	return Setup{
+		Tier: t, Model: model(t), Reference: reference(t), Sampler: sampler(t),
+		Batch: choose(t, 20, 100, 250, 256), Samples: choose(t, 20, 200, 1000, 5000),
+	}
+}
+
+// Validate says what is wrong, by field.
+func (s Setup) Validate() error {
+	switch classes := s.Model.Network.Classes; {
+	case s.Samples < 2*classes:
+		return fmt.Errorf("samples is %d: every one of %d classes needs at least 2", s.Samples, classes)
+	case s.Batch < 1:
+		return fmt.Errorf("batch is %d: it must be at least 1", s.Batch)
+	}
+	return nil
+}
+
+// prepare trains or finds the model and the network that measures its samples.
+func (s Setup) prepare(ctx context.Context, store *track.Store) (*generator, track.Result[Reference], error) {
+	trained, err := s.Model.Fit(ctx, store)
+	if err != nil {
+		return nil, track.Result[Reference]{}, err
+	}
+	reference, err := s.Reference.fit(ctx, store)
+	return newGenerator(s.Model, trained, s.Sampler, s.Batch), reference, err
+}
+
+func (s Setup) setting() claim.Setting {
+	return claim.Setting{Dataset: s.Model.Dataset, Features: FeatureNetwork, Samples: s.Samples, Model: describe(s.Model)}
+}
+
+// choose picks a tier's value.
+func choose[T any](t tier.Tier, smoke, quick, cpu, paper T) T {
+	switch t {
+	case tier.Smoke:
+		return smoke
+	case tier.Quick:
+		return quick
+	case tier.CPU:
+		return cpu
+	}
+	return paper
+}
+
+// FashionMNIST is the authors' model and training for Fashion-MNIST, with
+// noisy classifiers added, as whatever uses Algorithm 1 needs them (eq. 10).
+func FashionMNIST() ModelConfig {
+	return ModelConfig{
+		Dataset: "fashion-mnist",
+		Network: joint.Config{
+			UNet: nn.UNetConfig{
+				ImageSize: 28, Channels: 1, Width: 64, Multipliers: []int{1, 2, 2}, Blocks: 3,
+				AttentionAt: []int{2, 4}, Heads: 4, NormGroups: 32, Dropout: 0.3, Patch: 1,
+			},
+			Classes: 10, HeadDropout: 0.7,
+		},
+		Chain:     ChainConfig{Schedule: "linear", Timesteps: 500, First: process.HoFirst, Last: process.HoLast},
+		Objective: joint.Objective{ClassScale: 0.001, Noisy: joint.NoisyAdd},
+		Train:     train.Config{Steps: 100_000, Batch: 128, LearningRate: 1e-4, EMADecay: 0.9999, Seed: 1},
+	}
+}
+
+// CIFAR10 is the authors' model and training for CIFAR-10, with noisy classifiers added.
+func CIFAR10() ModelConfig {
+	c := FashionMNIST()
+	c.Dataset = "cifar-10"
+	c.Network.UNet.ImageSize, c.Network.UNet.Channels = 32, 3
+	c.Network.UNet.Width, c.Network.UNet.Multipliers = 128, []int{1, 2, 2, 2}
+	c.Chain.Timesteps = 1000
+	c.Train.Steps, c.Train.Batch = 500_000, 256
+	return c
+}
+
+// AuthorsCode changes a model to what the authors' public code does where it
+// departs from the paper's text: noisier early steps, attention at full size
+// for 28×28 images, and the noisy term in place of the clean one.
+func AuthorsCode(c ModelConfig) ModelConfig {
+	c.Chain.First = process.JointFirst
+	c.Objective.Noisy = joint.NoisyReplace
+	if c.Network.UNet.ImageSize == 28 {
+		c.Network.UNet.AttentionAt = []int{1}
+	}
+	return c
+}
+
+// model is the model of fig4, fig5, fig8 and fig9 at a tier. Below the paper's
+// it folds 2×2 pixels into channels, a quarter of the work, and learns fast.
+func model(t tier.Tier) ModelConfig {
+	if t == tier.Paper {
+		return CIFAR10()
+	}
+	c := FashionMNIST()
+	u := &c.Network.UNet
+	u.Patch, u.Multipliers, u.AttentionAt, u.Dropout = 2, []int{1, 2}, []int{2}, 0
+	u.Width = choose(t, 8, 32, 48, 0)
+	u.Blocks = choose(t, 1, 1, 2, 0)
+	u.NormGroups = choose(t, 4, 8, 8, 0)
+	c.Network.HeadDropout = 0.2
+	c.Objective.Noisy = joint.NoisyReplace
+	c.Train = train.Config{
+		Steps: choose(t, 3, 400, 4000, 0), Batch: choose(t, 16, 128, 128, 0),
+		LearningRate: 1e-3, Warmup: choose(t, 1, 50, 200, 0), CosineDecay: true, ClipNorm: 1,
+		EMADecay: choose(t, 0.9, 0.99, 0.999, 0), Seed: 1,
+	}
+	return c
+}
+
+// reference is the LeNet of the model's dataset at a tier.
+func reference(t tier.Tier) ReferenceConfig {
+	return ReferenceConfig{
+		Dataset: model(t).Dataset,
+		Train: train.Config{
+			Steps: choose(t, 5, 1000, 4000, 10_000), Batch: choose(t, 16, 128, 128, 128),
+			LearningRate: 1e-3, CosineDecay: true, EMADecay: 0.99, Seed: 1,
+		},
+	}
+}
+
+// sampler is the reverse process at a tier: the paper's takes all steps with
+// the large variance and no clipping.
+func sampler(t tier.Tier) sample.Config {
+	if t == tier.Paper {
+		return sample.Config{Method: sample.Ancestral, Variance: process.FixedLarge}
+	}
+	return sample.Config{Method: sample.Ancestral, Variance: process.FixedSmall, Steps: choose(t, 3, 25, 25, 0), Clip: true}
+}
+
+// describe names a model's size in captions and verdicts.
+func describe(c ModelConfig) string {
+	u := c.Network.UNet
+	return fmt.Sprintf("UNet C=%d ×%v, %d blocks, patch %d, %d steps of %d", u.Width, u.Multipliers, u.Blocks, u.Patch, c.Train.Steps, c.Train.Batch)
+}
+
+// stamp is the provenance drawn below a figure.
+func stamp[R any](result track.Result[R], c ModelConfig, t tier.Tier, trained TrainedModel, n, features string) map[string]string {
+	caption := map[string]string{
+		"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(t), "data": c.Dataset,
+		"n": n, "seed": fmt.Sprint(c.Train.Seed), "model": fmt.Sprintf("%s, %d parameters", describe(c), trained.Parameters),
+	}
+	if features != "" {
+		caption["features"] = features
+	}
+	return caption
+}
+
+// reportProvenance is what a verdict file says of its making.
+func reportProvenance[R any](result track.Result[R], trained TrainedModel, reference *Reference) map[string]string {
+	p := map[string]string{
+		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"),
+		"parameters": fmt.Sprint(trained.Parameters), "test_accuracy": fmt.Sprintf("%.4f", trained.Accuracy),
+	}
+	if reference != nil {
+		p["feature_network_accuracy"] = fmt.Sprintf("%.4f", reference.Accuracy)
+	}
+	return p
+}

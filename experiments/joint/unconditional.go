@@ -1,0 +1,63 @@
+package joint
+
+import (
+	"context"
+
+	"noisebook/experiments"
+	"noisebook/pkg/claim"
+	"noisebook/pkg/table"
+	"noisebook/pkg/tier"
+	"noisebook/pkg/track"
+)
+
+// UnconditionalConfig is fig9: samples without guidance.
+type UnconditionalConfig struct{ GridConfig }
+
+const unconditionalID = "joint/samples"
+
+// Unconditional is fig9 at a tier. The paper's figure comes from clean-only
+// training, and so does tier paper; below it the model of fig4 serves all four.
+func Unconditional(t tier.Tier) UnconditionalConfig {
+	c := UnconditionalConfig{GridConfig{Setup: setup(t), Alphas: []float64{0}, Columns: choose(t, 4, 10, 12, 10)}}
+	if t == tier.Paper {
+		c.Model.Objective.Noisy = "none"
+	}
+	return c
+}
+
+// Run samples, measures, draws and judges.
+func (c UnconditionalConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
+	return grid{
+		GridConfig: c.GridConfig, id: unconditionalID, blocks: choose(c.Tier, 2, 6, 6, 10),
+		title: "Unconditional samples of the joint model",
+		text:  "The first samples of seed 0, not picked.",
+		judge: c.judge,
+	}.run(ctx, store)
+}
+
+// judge sets the picture's set beside tab2's numbers of the joint model.
+func (c UnconditionalConfig) judge(t table.Table) []claim.Judgement {
+	papers := map[string]string{"fashion-mnist": "FashionMNIST", "cifar-10": "CIFAR-10"}
+	var judgements []claim.Judgement
+	for _, m := range []struct {
+		column, metric, claim string
+		scale, tolerance      float64
+	}{
+		{"fid", "fid", "FID of unconditional samples (tab2)", 1, 1},
+		{"precision", "precision_pct", "precision of unconditional samples (tab2)", 100, 2},
+		{"recall", "recall_pct", "recall of unconditional samples (tab2)", 100, 2},
+	} {
+		reported, err := claim.Reported("joint", "tab2", papers[c.Model.Dataset], "Joint", "", m.metric)
+		if err != nil {
+			continue // the paper has no number for this dataset
+		}
+		values, err := t.Floats(m.column)
+		if err != nil || len(values) == 0 {
+			continue
+		}
+		number := claim.Number{Claim: m.claim, Reported: reported.Value, Tolerance: m.tolerance,
+			Setting: claim.Setting{Dataset: c.Model.Dataset, Features: "Inception-v3 pool3", Samples: 5000, Model: describe(setup(tier.Paper).Model)}}
+		judgements = append(judgements, number.Judge(c.Tier, m.scale*values[0], c.setting()))
+	}
+	return judgements
+}
