@@ -1,0 +1,35 @@
+package engine
+
+/*
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+// keep_memory makes glibc hold on to what the plugin frees, in huge pages.
+// By default a program's buffers are mapped afresh for every call and unmapped
+// after it, and the kernel clears each of their pages again at every step.
+// It runs before any thread starts: a thread keeps the arena it first used.
+__attribute__((constructor)) static void keep_memory(void) {
+#ifdef __GLIBC__
+	const char *choice = getenv("NOISEBOOK_KEEP_MEMORY");
+	if (choice != NULL && strcmp(choice, "0") == 0) return;
+	mallopt(M_ARENA_MAX, 1); // only the first arena can grow beyond 64 MiB
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, -1);
+
+	// Grow the arena once. This takes address space, not memory: no page
+	// exists before it is written to.
+	const size_t reserve = (size_t)8 << 30;
+	char *block = malloc(reserve);
+	if (block == NULL) return;
+	const uintptr_t huge = 2 << 20;
+	uintptr_t from = ((uintptr_t)block + huge) & ~(huge - 1);
+	uintptr_t to = ((uintptr_t)block + reserve) & ~(huge - 1);
+	madvise((void *)from, to - from, MADV_HUGEPAGE);
+	free(block);
+#endif
+}
+*/
+import "C"
