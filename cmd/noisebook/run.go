@@ -180,7 +180,9 @@ func runArtifact(cmd *cobra.Command, artifact experiments.Artifact, options runO
 	}
 	store.SetEnvironment("tier", options.tier.String())
 	store.Observe(newStagePrinter(cmd.ErrOrStderr()))
-	store.Recompute(options.recompute...)
+	if len(options.recompute) > 0 {
+		store.Recompute(options.recompute...)
+	}
 	return experiment.Run(cmd.Context(), store)
 }
 

@@ -149,7 +149,7 @@ func (s *Sampler) RunFrom(ctx context.Context, start []float32, first int, weigh
 		if err != nil {
 			return nil, err
 		}
-		args := []any{weights, statistics, x, int32(s.chain.Timesteps[s.steps[i].From]), coefficients(s.steps[i]), random}
+		args := []any{weights, statistics, x, int32(s.steps[i].From), coefficients(s.steps[i]), random}
 		for _, t := range extra {
 			args = append(args, t)
 		}
