@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"noisebook/pkg/engine"
@@ -18,54 +19,86 @@ import (
 )
 
 // Run loads weights.safetensors, cases.safetensors and config.json from a
-// folder, computes every case that it knows on the engine and compares.
+// folder, computes every case that it knows on the engine and compares. A
+// program is compiled only when the folder holds a case of it.
 func Run(ctx context.Context, e *engine.Engine, dir string) (*parity.Report, error) {
-	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	c, err := load(e, dir)
 	if err != nil {
 		return nil, fmt.Errorf("parity joint: %w", err)
 	}
-	s, err := parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("parity joint: %w", err)
-	}
-	weights, err := safetensors.Read(filepath.Join(dir, "weights.safetensors"))
-	if err != nil {
-		return nil, fmt.Errorf("parity joint: %w", err)
-	}
-	cases, err := safetensors.Read(filepath.Join(dir, "cases.safetensors"))
-	if err != nil {
-		return nil, fmt.Errorf("parity joint: %w", err)
-	}
-	model, err := joint.New(s.model())
-	if err != nil {
-		return nil, fmt.Errorf("parity joint: %w", err)
-	}
-	flat, statistics, err := model.FromPyTorch(weights)
-	if err != nil {
-		return nil, fmt.Errorf("parity joint: %w", err)
-	}
-	schedule, err := s.schedule()
-	if err != nil {
-		return nil, fmt.Errorf("parity joint: %w", err)
-	}
-	c := &comparison{
-		report: &parity.Report{}, cases: cases, known: map[string]bool{}, engine: e, model: model,
-		weights: flat, statistics: statistics, schedule: schedule, settings: s,
-	}
-	for _, step := range []func() error{c.network, c.guidance, c.losses, c.units, c.tables, c.arithmetic} {
+	for _, step := range []struct {
+		compare  func() error
+		prefixes []string
+	}{
+		{c.network, []string{"net/", "feat/", "pool/", "dec/", "head/"}},
+		{c.guidance, []string{"alg1/grad", "alg1/eps"}},
+		{c.losses, []string{"joint/", "qsample/"}},
+		{c.units, []string{"unit/", "temb/"}},
+		{c.tables, []string{"sched/"}},
+		{c.arithmetic, []string{"pmv/", "psample/", "alg1/sample"}},
+	} {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := step(); err != nil {
+		if !c.holds(step.prefixes) {
+			continue
+		}
+		if err := step.compare(); err != nil {
 			return nil, fmt.Errorf("parity joint: %w", err)
 		}
 	}
-	for _, name := range cases.Names() {
-		if !c.known[name] && !strings.HasPrefix(name, "in/") {
-			c.report.Unknown = append(c.report.Unknown, name)
-		}
-	}
+	c.report.Unknown = c.unknown()
 	return c.report, nil
+}
+
+// load reads a folder and the network that it is about.
+func load(e *engine.Engine, dir string) (*comparison, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return nil, err
+	}
+	s, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := safetensors.Read(filepath.Join(dir, "weights.safetensors"))
+	if err != nil {
+		return nil, err
+	}
+	cases, err := safetensors.Read(filepath.Join(dir, "cases.safetensors"))
+	if err != nil {
+		return nil, err
+	}
+	model, err := joint.New(s.model())
+	if err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	flat, statistics, err := model.FromPyTorch(weights)
+	if err != nil {
+		return nil, err
+	}
+	schedule, err := s.schedule()
+	if err != nil {
+		return nil, err
+	}
+	return &comparison{
+		report: &parity.Report{}, cases: cases, known: map[string]bool{}, engine: e, model: model,
+		weights: flat, statistics: statistics, schedule: schedule, settings: s,
+	}, nil
+}
+
+// holds says whether the folder has an entry with one of the prefixes.
+func (c *comparison) holds(prefixes []string) bool {
+	return slices.ContainsFunc(c.cases.Names(), func(name string) bool {
+		return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	})
+}
+
+// unknown lists the entries that were not compared, inputs apart.
+func (c *comparison) unknown() []string {
+	return slices.DeleteFunc(c.cases.Names(), func(name string) bool {
+		return c.known[name] || strings.HasPrefix(name, "in/")
+	})
 }
 
 // comparison collects computed entries against the folder's.
