@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -89,6 +90,8 @@ func openXLA(path string) (*Engine, error) {
 	}
 	e := newEngine(backend, "xla")
 	e.info.Plugin = path
+	// The device is published with results, the folders of this machine are not.
+	e.info.Device = strings.ReplaceAll(e.info.Device, path, filepath.Base(path))
 	return e, nil
 }
 
