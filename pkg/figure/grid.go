@@ -183,10 +183,10 @@ func wholePixels(length vg.Length) vg.Length {
 func (m *mosaic) drawLabels(c vg.Canvas, grid vg.Rectangle) {
 	gap := gridGap * cssPixel
 	label := textStyle(tickSize, ink)
-	label.XAlign, label.YAlign = vgdraw.XRight, vgdraw.YCenter
+	label.XAlign = vgdraw.XRight
 	for i, s := range m.spec.RowLabels {
 		middle := grid.Max.Y - vg.Length(i)*(m.cell[1]+gap) - m.cell[1]/2
-		fillText(c, label, vg.Point{X: grid.Min.X - labelGap, Y: middle}, s)
+		fillText(c, label, vg.Point{X: grid.Min.X - labelGap, Y: centred(label, middle)}, s)
 	}
 	label.XAlign, label.YAlign = vgdraw.XCenter, vgdraw.YBottom
 	if m.slanted {

@@ -4,74 +4,54 @@ import (
 	"image/color"
 	"math"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// bandsLayer fills the marked ranges of X.
-type bandsLayer struct {
-	bands []Band
-	axis  horizontal
-}
-
-func (l bandsLayer) Plot(c draw.Canvas, p *plot.Plot) {
-	trX, _ := p.Transforms(&c)
-	for _, band := range l.bands {
-		from := max(l.axis.position(band.From), p.X.Min)
-		to := min(l.axis.position(band.To), p.X.Max)
+// drawBands fills the marked ranges of X.
+func drawBands(c draw.Canvas, f frame, bands []Band, axis horizontal) {
+	for _, band := range bands {
+		from := max(axis.position(band.From), f.x.low)
+		to := min(axis.position(band.To), f.x.high)
 		if from >= to {
 			continue
 		}
 		c.SetColor(bandFill)
-		c.Fill(vg.Rectangle{Min: vg.Point{X: trX(from), Y: c.Min.Y}, Max: vg.Point{X: trX(to), Y: c.Max.Y}}.Path())
+		c.Fill(vg.Rectangle{Min: vg.Point{X: f.placeX(from), Y: f.data.Min.Y}, Max: vg.Point{X: f.placeX(to), Y: f.data.Max.Y}}.Path())
 	}
 }
 
-// gridLayer draws a horizontal line at each tick of Y.
-type gridLayer struct{}
-
-func (gridLayer) Plot(c draw.Canvas, p *plot.Plot) {
-	_, trY := p.Transforms(&c)
-	for _, tick := range p.Y.Tick.Marker.Ticks(p.Y.Min, p.Y.Max) {
-		if tick.Value >= p.Y.Min && tick.Value <= p.Y.Max {
-			y := trY(tick.Value)
-			c.StrokeLine2(draw.LineStyle{Color: gridInk, Width: 0.7}, c.Min.X, y, c.Max.X, y)
-		}
+// drawLevel draws a line from the left to the right end of the data area.
+func drawLevel(c draw.Canvas, f frame, style draw.LineStyle, value float64) {
+	if value >= f.y.low && value <= f.y.high {
+		y := f.placeY(value)
+		c.StrokeLine2(style, f.data.Min.X, y, f.data.Max.X, y)
 	}
 }
 
-// linesLayer draws the marked values of Y.
-type linesLayer struct{ lines []Line }
-
-func (l linesLayer) Plot(c draw.Canvas, p *plot.Plot) {
-	_, trY := p.Transforms(&c)
-	style := draw.LineStyle{Color: softInk, Width: 1, Dashes: []vg.Length{4, 3}}
-	for _, line := range l.lines {
-		if line.Value >= p.Y.Min && line.Value <= p.Y.Max {
-			y := trY(line.Value)
-			c.StrokeLine2(style, c.Min.X, y, c.Max.X, y)
-		}
+func drawGrid(c draw.Canvas, f frame) {
+	for _, mark := range f.y.ticks {
+		drawLevel(c, f, draw.LineStyle{Color: gridInk, Width: 0.7}, mark.at)
 	}
 }
 
-// spreadLayer draws a curve's spread as a band, or as bars.
-type spreadLayer struct {
-	curve curve
-	bars  bool
+func drawReferences(c draw.Canvas, f frame, lines []Line) {
+	for _, line := range lines {
+		drawLevel(c, f, draw.LineStyle{Color: softInk, Width: 1, Dashes: []vg.Length{4, 3}}, line.Value)
+	}
 }
 
-func (l spreadLayer) Plot(c draw.Canvas, p *plot.Plot) {
-	trX, trY := p.Transforms(&c)
-	clamp := func(y float64) vg.Length { return trY(math.Max(p.Y.Min, math.Min(p.Y.Max, y))) }
-	tint := colorOf(l.curve.index)
-	for _, run := range l.curve.runs(func(at point) bool { return !math.IsNaN(at.y) && !math.IsNaN(at.spread) }) {
+// drawSpread draws a curve's spread as a band, or as bars.
+func drawSpread(c draw.Canvas, f frame, line curve, bars bool) {
+	clamp := func(y float64) vg.Length { return f.placeY(math.Max(f.y.low, math.Min(f.y.high, y))) }
+	tint := colorOf(line.index)
+	for _, run := range line.runs(func(at point) bool { return !math.IsNaN(at.y) && !math.IsNaN(at.spread) }) {
 		var upper, lower []vg.Point
 		for _, at := range run {
-			upper = append(upper, vg.Point{X: trX(at.x), Y: clamp(at.y + at.spread)})
-			lower = append(lower, vg.Point{X: trX(at.x), Y: clamp(at.y - at.spread)})
+			upper = append(upper, vg.Point{X: f.placeX(at.x), Y: clamp(at.y + at.spread)})
+			lower = append(lower, vg.Point{X: f.placeX(at.x), Y: clamp(at.y - at.spread)})
 		}
-		if l.bars || len(run) == 1 {
+		if bars || len(run) == 1 {
 			for i := range run {
 				drawErrorBar(c, tint, upper[i].X, lower[i].Y, upper[i].Y)
 			}
@@ -94,28 +74,26 @@ func drawErrorBar(c draw.Canvas, tint color.Color, x, low, high vg.Length) {
 	c.StrokeLine2(style, x-whisker, high, x+whisker, high)
 }
 
-// curveLayer draws a curve's line and markers.
-type curveLayer struct{ curve curve }
-
 // markersAtMost is the count of points up to which each has a marker; longer
 // curves show about a third as many.
 const markersAtMost = 36
 
-func (l curveLayer) Plot(c draw.Canvas, p *plot.Plot) {
-	trX, trY := p.Transforms(&c)
+// drawCurve draws a curve's line and markers.
+func drawCurve(c draw.Canvas, f frame, line curve) {
+	inside := draw.Canvas{Canvas: c.Canvas, Rectangle: f.data}
 	every := 1
-	if n := len(l.curve.points); n > markersAtMost {
+	if n := len(line.points); n > markersAtMost {
 		every = n / (markersAtMost / 3)
 	}
-	for _, run := range l.curve.runs(func(at point) bool { return !math.IsNaN(at.y) }) {
+	for _, run := range line.runs(func(at point) bool { return !math.IsNaN(at.y) }) {
 		points := make([]vg.Point, len(run))
 		for i, at := range run {
-			points[i] = vg.Point{X: trX(at.x), Y: trY(at.y)}
+			points[i] = vg.Point{X: f.placeX(at.x), Y: f.placeY(at.y)}
 		}
-		c.StrokeLines(lineStyleOf(l.curve.index), c.ClipLinesXY(points)...)
+		c.StrokeLines(lineStyleOf(line.index), inside.ClipLinesXY(points)...)
 		for i := 0; i < len(points); i += every {
-			if c.Contains(points[i]) {
-				drawMarker(c, markerOf(l.curve.index), colorOf(l.curve.index), points[i], markerRadius)
+			if inside.Contains(points[i]) {
+				drawMarker(c, markerOf(line.index), colorOf(line.index), points[i], markerRadius)
 			}
 		}
 	}

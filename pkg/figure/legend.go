@@ -87,7 +87,6 @@ func (l legend) draw(canvas vg.Canvas, left, top vg.Length) {
 			entry.sample(c, x, middle)
 			x += legendSample + 5
 		}
-		baseline := middle - 0.36*style.Font.Size // half the height of a capital letter
-		c.FillText(style, vg.Point{X: x, Y: baseline}, entry.label)
+		c.FillText(style, vg.Point{X: x, Y: centred(style, middle)}, entry.label)
 	}
 }

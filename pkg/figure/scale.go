@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 )
@@ -35,6 +34,12 @@ type horizontal struct {
 	labels    []string  // one a value
 	words     bool      // the column is text: positions are indices
 	threshold float64   // of SymmetricLog: the end of the linear part
+}
+
+// tick is a mark on an axis, in plot coordinates; without a label it is only a line.
+type tick struct {
+	at    float64
+	label string
 }
 
 // maximumDataTicks is the largest count of distinct values that are all ticks.
@@ -142,10 +147,10 @@ func (h horizontal) limits() (low, high float64) {
 // ticks are the marks of an axis of the given width. Every value of the data is
 // marked where there are few. Numbers that would touch are left out, which a
 // reader can fill in; words are all kept and slanted is true.
-func (h horizontal) ticks(width vg.Length, style text.Style) (marks []plot.Tick, slanted bool) {
+func (h horizontal) ticks(width vg.Length, style text.Style) (marks []tick, slanted bool) {
 	low, high := h.limits()
 	unit := width / vg.Length(high-low)
-	var ticks []plot.Tick
+	var ticks []tick
 	switch {
 	case h.scale == Linear && !(len(h.values) <= 6 && h.evenlySpaced()):
 		ticks = roundTicks(low, high, 6)
@@ -153,14 +158,14 @@ func (h horizontal) ticks(width vg.Length, style text.Style) (marks []plot.Tick,
 		ticks = h.decades()
 	default:
 		for i, x := range h.values {
-			ticks = append(ticks, plot.Tick{Value: h.position(x), Label: h.labels[i]})
+			ticks = append(ticks, tick{at: h.position(x), label: h.labels[i]})
 		}
 	}
 	if !h.words {
 		return dropTouching(ticks, unit, style), false
 	}
 	kept := dropTouching(slices.Clone(ticks), unit, style)
-	slanted = slices.ContainsFunc(kept, func(tick plot.Tick) bool { return tick.Label == "" })
+	slanted = slices.ContainsFunc(kept, func(t tick) bool { return t.label == "" })
 	return ticks, slanted
 }
 
@@ -175,7 +180,7 @@ func (h horizontal) evenlySpaced() bool {
 }
 
 // decades marks the powers of ten inside the data's range, and zero.
-func (h horizontal) decades() []plot.Tick {
+func (h horizontal) decades() []tick {
 	first, last := h.values[0], h.values[len(h.values)-1]
 	var marks []float64
 	largest := math.Max(math.Abs(first), math.Abs(last))
@@ -185,10 +190,10 @@ func (h horizontal) decades() []plot.Tick {
 	}
 	marks = append(marks, 0)
 	slices.Sort(marks)
-	var ticks []plot.Tick
+	var ticks []tick
 	for _, x := range marks {
 		if x >= first && x <= last {
-			ticks = append(ticks, plot.Tick{Value: h.position(x), Label: formatNumber(x, -1)})
+			ticks = append(ticks, tick{at: h.position(x), label: formatNumber(x, -1)})
 		}
 	}
 	return ticks
@@ -196,21 +201,21 @@ func (h horizontal) decades() []plot.Tick {
 
 // dropTouching blanks labels that would come closer than a space to their
 // neighbour; both ends keep theirs. unit is the length of one plot coordinate.
-func dropTouching(ticks []plot.Tick, unit vg.Length, style text.Style) []plot.Tick {
+func dropTouching(ticks []tick, unit vg.Length, style text.Style) []tick {
 	gap := style.Width("0")
-	touch := func(a, b plot.Tick) bool {
-		distance := vg.Length(b.Value-a.Value) * unit
-		return distance < (style.Width(a.Label)+style.Width(b.Label))/2+gap
+	touch := func(a, b tick) bool {
+		distance := vg.Length(b.at-a.at) * unit
+		return distance < (style.Width(a.label)+style.Width(b.label))/2+gap
 	}
 	var kept []int
 	for i := range ticks {
 		if len(kept) > 0 && touch(ticks[kept[len(kept)-1]], ticks[i]) {
 			if i < len(ticks)-1 {
-				ticks[i].Label = ""
+				ticks[i].label = ""
 				continue
 			}
 			for len(kept) > 1 && touch(ticks[kept[len(kept)-1]], ticks[i]) {
-				ticks[kept[len(kept)-1]].Label = ""
+				ticks[kept[len(kept)-1]].label = ""
 				kept = kept[:len(kept)-1]
 			}
 		}
@@ -221,7 +226,7 @@ func dropTouching(ticks []plot.Tick, unit vg.Length, style text.Style) []plot.Ti
 
 // roundTicks marks a range at multiples of 1, 2 or 5 times a power of ten, at
 // about the wanted count of places, all with the same count of decimals.
-func roundTicks(low, high float64, want int) []plot.Tick {
+func roundTicks(low, high float64, want int) []tick {
 	raw := (high - low) / float64(want)
 	power := math.Pow(10, math.Floor(math.Log10(raw)))
 	step := 10 * power
@@ -232,9 +237,9 @@ func roundTicks(low, high float64, want int) []plot.Tick {
 		}
 	}
 	decimals := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
-	var ticks []plot.Tick
+	var ticks []tick
 	for i := math.Ceil(low/step - 1e-9); i*step <= high+1e-9*step; i++ {
-		ticks = append(ticks, plot.Tick{Value: i * step, Label: formatNumber(i*step, decimals)})
+		ticks = append(ticks, tick{at: i * step, label: formatNumber(i*step, decimals)})
 	}
 	return ticks
 }

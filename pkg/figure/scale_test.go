@@ -7,7 +7,6 @@ import (
 	"testing"
 	"testing/quick"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 )
 
@@ -70,8 +69,8 @@ func TestRoundTicks(t *testing.T) {
 		{0, 3e6, []string{"0", "500000", "1e6", "1.5e6", "2e6", "2.5e6", "3e6"}},
 	} {
 		var got []string
-		for _, tick := range roundTicks(c.low, c.high, 5) {
-			got = append(got, tick.Label)
+		for _, mark := range roundTicks(c.low, c.high, 5) {
+			got = append(got, mark.label)
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%g … %g: %q, want %q", c.low, c.high, got, c.want)
@@ -83,23 +82,23 @@ func TestRoundTicks(t *testing.T) {
 func TestLabelsDoNotTouch(t *testing.T) {
 	style := textStyle(tickSize, ink)
 	for _, count := range []int{1, 2, 7, 40, 400} {
-		ticks := make([]plot.Tick, count)
+		ticks := make([]tick, count)
 		for i := range ticks {
-			ticks[i] = plot.Tick{Value: math.Pow(float64(i), 1.3), Label: strings.Repeat("9", 1+i%5)}
+			ticks[i] = tick{at: math.Pow(float64(i), 1.3), label: strings.Repeat("9", 1+i%5)}
 		}
-		span := max(1, ticks[count-1].Value)
+		span := max(1, ticks[count-1].at)
 		ticks = dropTouching(ticks, vg.Length(300/span), style)
-		if ticks[0].Label == "" && count < 3 || ticks[count-1].Label == "" {
+		if ticks[0].label == "" && count < 3 || ticks[count-1].label == "" {
 			t.Errorf("%d ticks: an end lost its label", count)
 		}
 		right := math.Inf(-1)
-		for _, tick := range ticks {
-			if tick.Label == "" {
+		for _, mark := range ticks {
+			if mark.label == "" {
 				continue
 			}
-			middle, half := tick.Value*300/span, float64(style.Width(tick.Label))/2
+			middle, half := mark.at*300/span, float64(style.Width(mark.label))/2
 			if middle-half < right {
-				t.Errorf("%d ticks: label %q at %g overlaps its neighbour", count, tick.Label, tick.Value)
+				t.Errorf("%d ticks: label %q at %g overlaps its neighbour", count, mark.label, mark.at)
 			}
 			right = middle + half
 		}

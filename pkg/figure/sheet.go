@@ -1,12 +1,12 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
 	"slices"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -76,7 +76,7 @@ func (s *sheet) render() (*Figure, error) {
 			height += block + blockGap
 		}
 	}
-	panels, err := s.layPanels()
+	frames, err := s.layPanels()
 	if err != nil {
 		return nil, err
 	}
@@ -94,103 +94,74 @@ func (s *sheet) render() (*Figure, error) {
 		drawLines(c, title, titleLines, outerMargin, next(blocks[0]))
 		s.legend.draw(c, outerMargin, next(blocks[1]))
 		lower := next(blocks[2]) - s.plots
-		for i, laid := range panels {
-			area := draw.Canvas{Canvas: c, Rectangle: laid.area.Add(vg.Point{X: outerMargin, Y: lower})}
-			laid.plot.Draw(area)
-			s.annotate(s.data.panels[i], laid.plot, laid.plot.DataCanvas(area))
+		for i, f := range frames {
+			f.moveTo(vg.Point{X: outerMargin, Y: lower})
+			s.drawPanel(draw.Canvas{Canvas: c}, s.data.panels[i], f)
 		}
 		drawLines(c, small, captionLines, outerMargin, next(blocks[3]))
 	})
 }
 
-// laidPanel is a plot and its place, seen from the lower left corner of all.
-type laidPanel struct {
-	plot *plot.Plot
-	area vg.Rectangle
+// layPanels places the panels, all with axes of the same extent so that their
+// data areas align. Places are seen from the lower left corner of all panels.
+func (s *sheet) layPanels() ([]frame, error) {
+	columns, rows := vg.Length(s.columns), vg.Length(s.rows)
+	outer := vg.Point{
+		X: (s.width - 2*outerMargin - (columns-1)*panelGap) / columns,
+		Y: (s.plots - (rows-1)*panelGap) / rows,
+	}
+	var around margins
+	frames := make([]frame, len(s.data.panels))
+	for i, p := range s.data.panels {
+		frames[i] = s.newFrame(p, outer.X)
+		around = around.join(frames[i].margins(outer.X))
+	}
+	around.right += s.lineMargin
+	around.top += s.strip
+	size := vg.Point{X: outer.X - around.left - around.right, Y: outer.Y - around.bottom - around.top}
+	if size.X < smallest || size.Y < smallest {
+		return nil, fmt.Errorf("%.3g × %.3g inches leave no room for %d × %d panels beside their labels: set a larger Width and Height",
+			s.width/vg.Inch, s.plots/vg.Inch, s.rows, s.columns)
+	}
+	for i := range frames {
+		column, row := vg.Length(i%s.columns), vg.Length(i/s.columns)
+		corner := vg.Point{
+			X: column*(outer.X+panelGap) + around.left,
+			Y: (rows-1-row)*(outer.Y+panelGap) + around.bottom,
+		}
+		frames[i].data = vg.Rectangle{Min: corner, Max: corner.Add(size)}
+	}
+	return frames, nil
 }
 
 // smallest is the least side of a readable data area.
 const smallest = vg.Length(60)
 
-// layPanels makes the plots and aligns their data areas.
-func (s *sheet) layPanels() ([]laidPanel, error) {
-	all := draw.Canvas{Rectangle: vg.Rectangle{Max: vg.Point{X: s.width - 2*outerMargin, Y: s.plots}}}
-	tiles := draw.Tiles{
-		Rows: s.rows, Cols: s.columns,
-		PadTop: s.strip, PadRight: s.lineMargin,
-		PadX: panelGap + s.lineMargin, PadY: panelGap + s.strip,
-	}
+// newFrame chooses the axes of a panel of some outer width.
+func (s *sheet) newFrame(p panel, width vg.Length) frame {
 	const verticalAxis = vg.Length(50) // its width, about
-	width := tiles.At(all, 0, 0).Size().X - verticalAxis
-	if width < smallest {
-		return nil, s.tooSmall()
-	}
-	plots := make([][]*plot.Plot, s.rows)
-	for i, p := range s.data.panels {
-		plots[i/s.columns] = append(plots[i/s.columns], s.newPlot(p, width))
-	}
-	for len(plots[s.rows-1]) < s.columns {
-		plots[s.rows-1] = append(plots[s.rows-1], nil)
-	}
-	canvases := plot.Align(plots, tiles, all)
-	laid := make([]laidPanel, len(s.data.panels))
-	for i := range laid {
-		p, canvas := plots[i/s.columns][i%s.columns], canvases[i/s.columns][i%s.columns]
-		if size := p.DataCanvas(canvas).Size(); size.X < smallest || size.Y < smallest {
-			return nil, s.tooSmall()
-		}
-		laid[i] = laidPanel{p, canvas.Rectangle}
-	}
-	return laid, nil
+	var f frame
+	f.x.name, f.y.name = s.spec.XLabel, s.spec.YLabel
+	f.x.low, f.x.high = s.data.axis.limits()
+	f.x.ticks, f.slanted = s.data.axis.ticks(width-verticalAxis-s.lineMargin, textStyle(tickSize, ink))
+	f.y.low, f.y.high = s.verticalLimits(p)
+	f.y.ticks = roundTicks(f.y.low, f.y.high, 5)
+	return f
 }
 
-func (s *sheet) tooSmall() error {
-	return fmt.Errorf("%.3g × %.3g inches leave no room for %d × %d panels beside their labels: set a larger Width and Height",
-		s.width/vg.Inch, s.plots/vg.Inch, s.rows, s.columns)
-}
-
-// newPlot is one panel's axes and layers, back to front.
-func (s *sheet) newPlot(p panel, width vg.Length) *plot.Plot {
-	drawing := plot.New()
-	drawing.BackgroundColor = nil
-	drawing.TextHandler = textHandler
-	styleAxis(&drawing.X, s.spec.XLabel)
-	styleAxis(&drawing.Y, s.spec.YLabel)
-
-	x := s.data.axis
-	drawing.X.Min, drawing.X.Max = x.limits()
-	marks, slanted := x.ticks(width, drawing.X.Tick.Label)
-	drawing.X.Tick.Marker = plot.ConstantTicks(marks)
-	if slanted {
-		label := &drawing.X.Tick.Label
-		label.Rotation, label.XAlign, label.YAlign = slant, draw.XRight, draw.YTop
+// drawPanel draws a panel's layers, back to front.
+func (s *sheet) drawPanel(c draw.Canvas, p panel, f frame) {
+	drawBands(c, f, s.spec.Bands, s.data.axis)
+	drawGrid(c, f)
+	drawReferences(c, f, s.linesOf(p))
+	for _, line := range p.curves {
+		drawSpread(c, f, line, s.spec.ErrorBars)
 	}
-	drawing.Y.Min, drawing.Y.Max = s.verticalLimits(p)
-	drawing.Y.Tick.Marker = plot.ConstantTicks(roundTicks(drawing.Y.Min, drawing.Y.Max, 5))
-
-	drawing.Add(bandsLayer{s.spec.Bands, x}, gridLayer{}, linesLayer{s.linesOf(p)})
-	for _, c := range p.curves {
-		drawing.Add(spreadLayer{c, s.spec.ErrorBars})
+	f.draw(c)
+	for _, line := range p.curves {
+		drawCurve(c, f, line)
 	}
-	for _, c := range p.curves {
-		drawing.Add(curveLayer{c})
-	}
-	return drawing
-}
-
-func styleAxis(axis *plot.Axis, label string) {
-	axis.Label.Text = label
-	axis.Label.Padding = 4
-	axis.Padding = 0
-	axis.LineStyle = draw.LineStyle{Color: softInk, Width: 0.8}
-	axis.Tick.LineStyle = axis.LineStyle
-	axis.Tick.Length = 4
-	setFont := func(style *draw.TextStyle, size float64) {
-		plain := textStyle(size, ink)
-		style.Font, style.Handler, style.Color = plain.Font, plain.Handler, plain.Color
-	}
-	setFont(&axis.Label.TextStyle, labelSize)
-	setFont(&axis.Tick.Label, tickSize)
+	s.annotate(c, p, f)
 }
 
 // linesOf are the reference lines of a panel.
@@ -237,52 +208,42 @@ func (s *sheet) verticalLimits(p panel) (low, high float64) {
 
 // annotate writes a panel's heading and the labels of bands above the data
 // area, and the labels of reference lines right of it: never over data.
-func (s *sheet) annotate(p panel, drawing *plot.Plot, data draw.Canvas) {
-	trX, trY := drawing.Transforms(&data)
-	note := textStyle(annotationSize, softInk)
-	base := data.Max.Y + 3
+func (s *sheet) annotate(c draw.Canvas, p panel, f frame) {
+	base := f.data.Max.Y + 3
 	if slices.ContainsFunc(s.spec.Bands, func(b Band) bool { return b.Label != "" }) {
-		s.labelBands(drawing, data, trX, base)
+		s.labelBands(c, f, base)
 		base += annotationSize * lineSpacing
 	}
 	if s.spec.Panel != "" {
-		data.FillText(boldStyle(labelSize, ink), vg.Point{X: data.Min.X, Y: base}, p.name)
+		c.FillText(boldStyle(labelSize, ink), vg.Point{X: f.data.Min.X, Y: base}, p.name)
 	}
 
-	lines := slices.DeleteFunc(slices.Clone(s.linesOf(p)), func(l Line) bool {
-		return l.Label == "" || l.Value < drawing.Y.Min || l.Value > drawing.Y.Max
+	lines := slices.DeleteFunc(s.linesOf(p), func(l Line) bool {
+		return l.Label == "" || l.Value < f.y.low || l.Value > f.y.high
 	})
-	slices.SortStableFunc(lines, func(a, b Line) int {
-		switch {
-		case a.Value < b.Value:
-			return -1
-		case a.Value > b.Value:
-			return 1
-		}
-		return 0
-	})
-	note.YAlign = draw.YCenter
-	lowest := data.Min.Y
+	slices.SortStableFunc(lines, func(a, b Line) int { return cmp.Compare(a.Value, b.Value) })
+	note := textStyle(annotationSize, softInk)
+	lowest := f.data.Min.Y
 	for _, line := range lines {
-		y := max(trY(line.Value), lowest)
-		data.FillText(note, vg.Point{X: data.Max.X + 4, Y: y}, line.Label)
+		y := max(f.placeY(line.Value), lowest)
+		c.FillText(note, vg.Point{X: f.data.Max.X + 4, Y: centred(note, y)}, line.Label)
 		lowest = y + annotationSize*lineSpacing
 	}
 }
 
 // labelBands centres each label over its band, as far as the panel's width allows.
-func (s *sheet) labelBands(drawing *plot.Plot, data draw.Canvas, trX func(float64) vg.Length, base vg.Length) {
+func (s *sheet) labelBands(c draw.Canvas, f frame, base vg.Length) {
 	note := textStyle(annotationSize, softInk)
 	for _, band := range s.spec.Bands {
-		from := max(s.data.axis.position(band.From), drawing.X.Min)
-		to := min(s.data.axis.position(band.To), drawing.X.Max)
+		from := max(s.data.axis.position(band.From), f.x.low)
+		to := min(s.data.axis.position(band.To), f.x.high)
 		if from >= to {
 			continue
 		}
 		width := note.Width(band.Label)
-		left := (trX(from)+trX(to))/2 - width/2
-		left = max(data.Min.X, min(left, data.Max.X-width))
-		data.FillText(note, vg.Point{X: left, Y: base}, band.Label)
+		left := (f.placeX(from)+f.placeX(to))/2 - width/2
+		left = max(f.data.Min.X, min(left, f.data.Max.X-width))
+		c.FillText(note, vg.Point{X: left, Y: base}, band.Label)
 	}
 }
 

@@ -63,6 +63,12 @@ func textStyle(size float64, c color.Color) text.Style {
 	}
 }
 
+// centred is the baseline of text that looks centred at a height: half a capital
+// letter below it.
+func centred(style text.Style, middle vg.Length) vg.Length {
+	return middle - 0.36*style.Font.Size
+}
+
 func boldStyle(size float64, c color.Color) text.Style {
 	style := textStyle(size, c)
 	style.Font.Weight = xfont.WeightBold
