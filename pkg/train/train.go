@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"time"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -93,7 +94,8 @@ func (c Config) averageDecay(step int) float64 {
 // Options are what does not change the result.
 type Options struct {
 	Checkpoint      string                                           // file to save to and resume from; empty for none
-	CheckpointEvery int                                              // steps; 0 means 200
+	CheckpointEvery int                                              // steps; 0 leaves it to CheckpointAfter
+	CheckpointAfter time.Duration                                    // since the last checkpoint; 0 means 30 seconds
 	Progress        func(step, total int, values map[string]float64) // after every step; may be nil
 	Saved           func(step int)                                   // after each checkpoint; may be nil
 	Resumed         func(step int)                                   // told when a checkpoint was found; may be nil
@@ -148,10 +150,11 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 			}
 		}
 	}
-	every := o.CheckpointEvery
-	if every == 0 {
-		every = 200
+	after := o.CheckpointAfter
+	if after == 0 {
+		after = 30 * time.Second
 	}
+	lastSave := time.Now()
 	save := func() error {
 		if o.Checkpoint == "" || s.step == good {
 			return nil
@@ -201,10 +204,11 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 		if o.Progress != nil {
 			o.Progress(s.step, c.Steps, values)
 		}
-		if s.step%every == 0 {
+		if time.Since(lastSave) >= after || o.CheckpointEvery > 0 && s.step%o.CheckpointEvery == 0 {
 			if err := save(); err != nil {
 				return Trained{}, err
 			}
+			lastSave = time.Now()
 		}
 	}
 	if err := save(); err != nil {
