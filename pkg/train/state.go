@@ -88,7 +88,7 @@ func (s *state) save(path string, net Network) error {
 func (s *state) load(path string, net Network) error {
 	file, err := safetensors.Read(path)
 	if err != nil {
-		return fmt.Errorf("train: checkpoint: %w", err)
+		return fmt.Errorf("train: checkpoint: %w; if it is damaged, delete it to start anew", err)
 	}
 	if file.Metadata[formatKey] != checkpoint {
 		return fmt.Errorf("train: %s is no checkpoint of this version; delete it to start anew", path)
@@ -104,11 +104,11 @@ func (s *state) load(path string, net Network) error {
 	for i, name := range vectorNames {
 		tensor, err := file.Tensor(name)
 		if err != nil {
-			return fmt.Errorf("train: checkpoint: %w", err)
+			return fmt.Errorf("train: checkpoint %s: %w; delete it to start anew", path, err)
 		}
 		values, err := tensor.Float32s()
 		if err != nil {
-			return fmt.Errorf("train: checkpoint: %w", err)
+			return fmt.Errorf("train: checkpoint %s: %w; delete it to start anew", path, err)
 		}
 		if want := s.vectors[i].Shape().Dimensions; !slices.Equal(tensor.Shape, want) {
 			return fmt.Errorf("train: checkpoint %s: %s has shape %v, want %v; delete it to start anew", path, name, tensor.Shape, want)

@@ -83,7 +83,11 @@ func ReadWeights(path string, net Network) (Weights, error) {
 		return Weights{}, err
 	}
 	for _, name := range file.Names() {
-		if _, ok := net.Layout.Lookup(name); !ok && !strings.HasPrefix(name, statisticsPrefix) {
+		layout, parameter := net.Layout, name
+		if statistic, ok := strings.CutPrefix(name, statisticsPrefix); ok {
+			layout, parameter = net.Statistics, statistic
+		}
+		if _, ok := layout.Lookup(parameter); !ok {
 			return Weights{}, fmt.Errorf("train: %s is of another architecture: it has %s, which the network lacks", path, name)
 		}
 	}
