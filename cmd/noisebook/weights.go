@@ -9,19 +9,22 @@ import (
 
 	"github.com/spf13/cobra"
 
+	experiments "noisebook/experiments/joint"
 	"noisebook/pkg/config"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/parity/jointparity"
 	"noisebook/pkg/safetensors"
+	"noisebook/pkg/tier"
+	"noisebook/pkg/track"
 	"noisebook/pkg/train"
 )
 
 func newWeightsCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "weights",
-		Short: "Convert trained weights",
+		Short: "Convert and ship trained weights",
 	}
-	command.AddCommand(newWeightsImportCommand())
+	command.AddCommand(newWeightsImportCommand(), newWeightsShipCommand())
 	return command
 }
 
@@ -60,6 +63,48 @@ given by downsampling factors: 2,4 is after one and two halvings.`,
 	flags.StringVar(&configPath, "config", "", "JSON file that describes the network")
 	flags.BoolVar(&half, "half", false, "store half-precision floats: half the size, three digits")
 	command.MarkFlagRequired("config")
+	return command
+}
+
+func newWeightsShipCommand() *cobra.Command {
+	at := tier.CPU
+	var out string
+	command := &cobra.Command{
+		Use:   "ship",
+		Short: "Write a trained joint model to results/weights, for lessons to use without training",
+		Long: "Writes the weights of the newest finished training of a tier, in half precision and with the model's\n" +
+			"config, to results/weights, which is committed. Lessons read the file of tier cpu, or the one that\n" +
+			experiments.WeightsVariable + " names.",
+		Example: "  noisebook run joint/alpha-sweep --tier cpu && noisebook weights ship",
+		Args:    cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			path, err := out, error(nil)
+			if path == "" {
+				path, err = experiments.ShippedPath(at)
+			}
+			if err != nil {
+				return err
+			}
+			store, err := track.Open("")
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return err
+			}
+			var run string
+			if err := replaceFile(path, func(w io.Writer) error {
+				run, err = experiments.Ship(w, store, at)
+				return err
+			}); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(command.OutOrStdout(), "%s: weights of run %s\n", path, run)
+			return err
+		},
+	}
+	command.Flags().Var(&at, "tier", "size of the experiment that trained it: smoke, quick, cpu or paper")
+	command.Flags().StringVar(&out, "out", "", "write to this `file` instead")
 	return command
 }
 

@@ -76,9 +76,11 @@ type TrainedModel struct {
 	Diffusion  track.Number   `json:"diffusion_loss"` // mean over the last hundred steps
 }
 
+const trainStage = "joint/train"
+
 // Fit trains the model, or answers from the store.
 func (c ModelConfig) Fit(ctx context.Context, store *track.Store) (track.Result[TrainedModel], error) {
-	stage := track.Stage[ModelConfig, TrainedModel]{Name: "joint/train", Version: 1, Run: trainModel}
+	stage := track.Stage[ModelConfig, TrainedModel]{Name: trainStage, Version: 1, Run: trainModel}
 	dataset, err := data.Describe(c.Dataset)
 	if err != nil {
 		return track.Result[TrainedModel]{}, err
