@@ -1,0 +1,143 @@
+// -*- coding: utf-8 -*-
+// ---
+// jupyter:
+//   kernelspec:
+//     display_name: Noisebook (Go)
+//     language: go
+//     name: noisebook
+// ---
+
+// %% [markdown]
+// # How hard should one push?
+//
+// **Figure 4** of *Learning Data Representations with Joint Diffusion Models* (Deja, Trzciński and Tomczak, 2023)
+//
+// A joint diffusion model has one UNet with two jobs: as a whole it predicts the noise in an image, and the features of
+// its encoder feed a classifier. Algorithm 1 of the paper plays the two against each other to draw an image of a chosen class.
+// At every reverse step the encoder reads the noisy image into features $Z_t$, the classifier says in which direction the
+// class becomes more or less likely, and the features are moved by one gradient step before the decoder sees them:
+//
+// $$Z'_t = Z_t + \alpha\,\nabla_{Z_t}\, \mathrm{CE}\big(g_\omega(Z_t),\, y\big)$$
+//
+// Look at the sign: the step goes *away* from the class. The decoder predicts noise, noise is subtracted, and so
+// the noise is made to look like anything but the class.
+//
+// **The claim.** A larger step size $\alpha$ buys precision and costs recall: more images look right, fewer kinds of images appear.
+// Both are high for $\alpha$ between 100 and 250.
+//
+// **How to read the picture.** Every distinct $\alpha$ has the same room on the horizontal axis. The shaded band is the paper's good range. At
+// $\alpha = 0$ nothing is guided. A negative $\alpha$ is our control: the same step the other way must *miss* the class, or the sign is wrong.
+
+// %% tags=["parameters"]
+import (
+	"fmt"
+
+	"noisebook/pkg/notebook"
+)
+
+// Parameters. NOISEBOOK_TIER sets the tier: smoke, quick, cpu or paper.
+var tier = notebook.Tier()
+
+// Changes to the tier's defaults, written as for noisebook run --set. Uncomment some and run all cells.
+var changes = []string{
+	// "alphas=-100,0,25,50,100,150,200,250,400"
+	// "seeds=5",                 // more noise to start from: narrower bands
+	// "model.train.steps=800",    // a better or a worse model
+	// "sampler.method=ddim",      // no fresh noise on the way
+	// "sampler.steps=50",         // of the chain's 500
+}
+
+//gonb:%%
+defer notebook.Catch()
+notebook.Show(fmt.Sprintf("tier %s, %d changes", tier, len(changes)))
+
+// %% [markdown]
+// ## Train, sample, measure
+//
+// Each stage is tracked. What the store already has is answered at once, also after a restart; an interrupted training
+// goes on from its last checkpoint. So run this cell as often as you like.
+
+// %%
+import (
+	"noisebook/experiments/joint"
+	"noisebook/pkg/config"
+	"noisebook/pkg/notebook"
+)
+
+//gonb:%%
+defer notebook.Catch()
+c := joint.AlphaSweep(tier)
+notebook.Check(config.Set(&c, changes...))
+outcome := notebook.Must(c.Run(notebook.Context(), notebook.Store()))
+notebook.Show(outcome)
+
+// %% [markdown]
+// ## Reading the verdicts
+//
+// A verdict says no more than the run can carry. Tier smoke proves that the code runs and judges nothing. The smaller tiers
+// train a smaller network, and measure with a LeNet trained here where others take an Inception network: they may say that a *trend* holds
+// or fails. The figure's plotted values are not printed in the paper, so there is no number to meet.
+//
+// ## The same numbers, your own figure
+//
+// The next cells read the finished run's table from the store. They train nothing and do not even link the tensor library,
+// so a figure is restyled about as fast as one can type.
+
+// %%
+import (
+	"encoding/json"
+
+	"noisebook/pkg/notebook"
+	"noisebook/pkg/table"
+	"noisebook/pkg/track"
+)
+
+// measured is the part of the stage's result that this notebook reads.
+type measured struct {
+	Table table.Table `json:"table"`
+}
+
+// newest finds the newest run at this notebook's tier.
+func newest() track.Result[measured] {
+	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/alpha-sweep", func(config json.RawMessage) bool {
+		var c struct{ Tier string }
+		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
+	}))
+}
+
+//gonb:%%
+defer notebook.Catch()
+result := newest()
+notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "Every step size and seed, run " + result.Run})
+
+// %%
+import (
+	"noisebook/pkg/figure"
+	"noisebook/pkg/notebook"
+)
+
+//gonb:%%
+defer notebook.Catch()
+result := newest()
+long := notebook.Must(result.Value.Table.Melt("precision", "recall")) // a row a measurement
+notebook.Show(notebook.Must(figure.Curves(long, figure.CurvesSpec{
+	X: "alpha", Y: "value", Group: "metric", Seed: "seed",
+	Scale:  figure.Even, // try figure.SymmetricLog
+	YRange: [2]float64{0, 1},
+	Bands:  []figure.Band{{From: 100, To: 250, Label: "the paper's good range"}},
+	Title:  "Precision is bought with recall",
+	XLabel: "step size α", YLabel: "share",
+	Caption:    "Line: mean over seeds; band: one standard deviation.",
+	Provenance: map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": tier.String()},
+})))
+
+// %% [markdown]
+// ## Try it yourself
+//
+// - **Find the knee.** Add step sizes between 50 and 250 to `changes`. The model is not trained again: only the new $\alpha$ are sampled.
+// - **Break it on purpose.** Set `alphas=0,1000,5000`. What happens to recall, and what do the images look like
+//   (`alpha-samples.ipynb`)?
+// - **Is it the model or the method?** Train half as long with `model.train.steps`. Does the band of good $\alpha$ move?
+// - **Plot a trade.** In the last cell draw precision over recall: `X: "recall", Y: "precision"` on the table before `Melt`.
+//
+// From a terminal: `bin/noisebook run joint/alpha-sweep --tier quick --set alphas=0,100,500`, and `--keys` lists all that can be changed.

@@ -1,0 +1,117 @@
+// -*- coding: utf-8 -*-
+// ---
+// jupyter:
+//   kernelspec:
+//     display_name: Noisebook (Go)
+//     language: go
+//     name: noisebook
+// ---
+
+// %% [markdown]
+// # Ten rows, ten classes
+//
+// **Figure 8** of *Learning Data Representations with Joint Diffusion Models* (Deja, Trzciński and Tomczak, 2023)
+//
+// No label enters the network. There is no class embedding, and nobody trained a second, guiding classifier either. All that steers an
+// image here is the model's own classifier, whose gradient moves the model's own features at each step (Algorithm 1).
+// If every row below shows its class, then the features that recognise a sneaker are the features that draw one.
+//
+// **The claim.** Conditional samples show the class that was asked for. The paper draws Fashion-MNIST on the left and the first ten classes
+// of CIFAR-100 on the right; this notebook makes the left half.
+//
+// **How to read the picture.** One class a row, not picked by hand. Columns start from different noise. Look for the classes that are near each other:
+// a shirt, a pullover and a coat at 28 × 28 pixels are hard for people too.
+
+// %% tags=["parameters"]
+import (
+	"fmt"
+
+	"noisebook/pkg/notebook"
+)
+
+// Parameters. NOISEBOOK_TIER sets the tier: smoke, quick, cpu or paper.
+var tier = notebook.Tier()
+
+// Changes to the tier's defaults, written as for noisebook run --set. Uncomment some and run all cells.
+var changes = []string{
+	// "alphas=100",               // push less
+	// "classes=6,2,4",            // the hard ones: shirt, pullover, coat
+	// "seed=1",                   // other noise to start from
+}
+
+//gonb:%%
+defer notebook.Catch()
+notebook.Show(fmt.Sprintf("tier %s, %d changes", tier, len(changes)))
+
+// %%
+import (
+	"noisebook/experiments/joint"
+	"noisebook/pkg/config"
+	"noisebook/pkg/notebook"
+)
+
+//gonb:%%
+defer notebook.Catch()
+c := joint.SamplesByClass(tier)
+notebook.Check(config.Set(&c, changes...))
+outcome := notebook.Must(c.Run(notebook.Context(), notebook.Store()))
+notebook.Show(outcome)
+
+// %% [markdown]
+// ## Who gets mistaken?
+//
+// The verdict asks an independent LeNet what it sees: more than half of each row must be taken for the row's class. The
+// table has its opinion by class.
+
+// %%
+import (
+	"encoding/json"
+
+	"noisebook/pkg/notebook"
+	"noisebook/pkg/table"
+	"noisebook/pkg/track"
+)
+
+// measured is the part of the stage's result that this notebook reads.
+type measured struct {
+	Table table.Table `json:"table"`
+}
+
+// newest finds the newest run at this notebook's tier.
+func newest() track.Result[measured] {
+	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/samples-by-class", func(config json.RawMessage) bool {
+		var c struct{ Tier string }
+		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
+	}))
+}
+
+//gonb:%%
+defer notebook.Catch()
+result := newest()
+notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "What a LeNet sees in each row, run " + result.Run})
+
+// %%
+import (
+	"noisebook/pkg/figure"
+	"noisebook/pkg/notebook"
+)
+
+//gonb:%%
+defer notebook.Catch()
+result := newest()
+notebook.Show(notebook.Must(figure.Curves(result.Value.Table, figure.CurvesSpec{
+	X: "class", Y: "target_rate", Scale: figure.Even, YRange: [2]float64{0, 1},
+	Lines: []figure.Line{{Value: 0.5, Label: "half"}, {Value: 0.1, Label: "by chance"}},
+	Title: "Share of each row that is taken for its class", YLabel: "share",
+	Provenance: map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": tier.String()},
+})))
+
+// %% [markdown]
+// ## Try it yourself
+//
+// - Take `alphas=0`: ten rows of unguided images, and the share of each class should fall to about chance. If it does not, the table does not
+//   measure what it says.
+// - Take a negative $\alpha$: now the rows must show anything *but* their class.
+// - Which class falls first when you push less? Is it the one that the classifier itself confuses most often?
+//
+// From a terminal: `bin/noisebook run joint/samples-by-class --tier quick --set alphas=100`.
