@@ -38,11 +38,17 @@ func NewLeNet(l *Layout, size, channels, classes int) (*LeNet, error) {
 func (n *LeNet) Forward(p *Pass, x *Node) (features, logits *Node) {
 	defer engine.InLayer("lenet")
 	relu := func(x *Node) *Node { return MaxScalar(x, 0) }
-	pool := func(x *Node) *Node { return MaxPool(x).Window(2).Strides(2).Done() }
-	h := pool(relu(n.conv1.Forward(p, x)))
+	h := maxPool2(relu(n.conv1.Forward(p, x)))
 	h = n.conv2.Forward(p, h)
-	h = pool(relu(Slice(h, AxisRange(), AxisRange(2, -2), AxisRange(2, -2)))) // without the padded border
+	h = maxPool2(relu(Slice(h, AxisRange(), AxisRange(2, -2), AxisRange(2, -2)))) // without the padded border
 	h = Reshape(h, h.Shape().Dimensions[0], -1)
 	features = n.hidden2.Forward(p, relu(n.hidden1.Forward(p, h)))
 	return features, n.out.Forward(p, relu(features))
+}
+
+// maxPool2 takes the largest of each 2×2 pixels, height and width being even.
+// GoMLX's MaxPool has no gradient on the pure-Go backend.
+func maxPool2(x *Node) *Node {
+	d := x.Shape().Dimensions
+	return ReduceMax(Reshape(x, d[0], d[1]/2, 2, d[2]/2, 2, d[3]), 2, 4)
 }

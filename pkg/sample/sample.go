@@ -41,7 +41,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("method is %q: use ancestral or ddim", c.Method)
 	case c.Steps < 0:
 		return fmt.Errorf("steps is %d: it must not be negative", c.Steps)
-	case c.Eta < 0 || c.Eta > 1:
+	case !(c.Eta >= 0 && c.Eta <= 1):
 		return fmt.Errorf("eta is %g: it must be in [0, 1]", c.Eta)
 	}
 	return nil

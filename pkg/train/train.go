@@ -67,9 +67,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("batch is %d: it must be at least 1", c.Batch)
 	case !(c.LearningRate > 0 && c.LearningRate < 1):
 		return fmt.Errorf("learning_rate is %g: it must be in (0, 1)", c.LearningRate)
-	case c.EMADecay < 0 || c.EMADecay >= 1:
+	case !(c.EMADecay >= 0 && c.EMADecay < 1):
 		return fmt.Errorf("ema_decay is %g: it must be in [0, 1)", c.EMADecay)
-	case c.WeightDecay < 0 || c.ClipNorm < 0 || c.Warmup < 0:
+	case !(c.WeightDecay >= 0 && c.ClipNorm >= 0) || c.Warmup < 0:
 		return fmt.Errorf("weight_decay, clip_norm and warmup must not be negative")
 	}
 	return nil

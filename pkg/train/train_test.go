@@ -23,6 +23,7 @@ func TestValidate(t *testing.T) {
 		"learning_rate is 2":   func(c *Config) { c.LearningRate = 2 },
 		"learning_rate is NaN": func(c *Config) { c.LearningRate = math.NaN() },
 		"ema_decay is 1":       func(c *Config) { c.EMADecay = 1 },
+		"ema_decay is NaN":     func(c *Config) { c.EMADecay = math.NaN() },
 		"clip_norm":            func(c *Config) { c.ClipNorm = -1 },
 	} {
 		c := toyConfig(5)
