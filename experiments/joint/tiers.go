@@ -17,8 +17,8 @@ import (
 // sweptAlphas are none, and around the paper's good range of 100 to 250; the
 // negative one is the control.
 func sweptAlphas(t tier.Tier) []float64 {
-	all := []float64{-100, 0, 10, 50, 100, 250, 500, 1000}
-	return choose(t, []float64{-100, 0, 100}, []float64{-100, 0, 50, 250, 1000}, all, all)
+	all := []float64{-100, 0, 10, 30, 100, 250, 500, 1000}
+	return choose(t, []float64{-100, 0, 100}, []float64{-100, 0, 30, 100, 250, 1000}, all, all)
 }
 
 // Setup is what the sampling artifacts share. With equal setups they share the
@@ -127,13 +127,11 @@ func model(t tier.Tier) ModelConfig {
 	c := FashionMNIST()
 	u := &c.Network.UNet
 	u.Patch, u.Multipliers, u.AttentionAt, u.Dropout = 2, []int{1, 2}, []int{2}, 0
-	u.Width = choose(t, 8, 32, 48, 0)
-	u.Blocks = choose(t, 1, 1, 2, 0)
-	u.NormGroups = choose(t, 4, 8, 8, 0)
+	u.Width, u.Blocks, u.NormGroups = choose(t, 8, 32, 32, 0), 1, choose(t, 4, 8, 8, 0)
 	c.Network.HeadDropout = 0.2
 	c.Objective.Noisy = joint.NoisyReplace
 	c.Train = train.Config{
-		Steps: choose(t, 3, 400, 4000, 0), Batch: choose(t, 16, 128, 128, 0),
+		Steps: choose(t, 3, 500, 4000, 0), Batch: choose(t, 16, 64, 64, 0),
 		LearningRate: 1e-3, Warmup: choose(t, 1, 50, 200, 0), CosineDecay: true, ClipNorm: 1,
 		EMADecay: choose(t, 0.9, 0.99, 0.999, 0), Seed: 1,
 	}
@@ -145,7 +143,7 @@ func reference(t tier.Tier) ReferenceConfig {
 	return ReferenceConfig{
 		Dataset: model(t).Dataset,
 		Train: train.Config{
-			Steps: choose(t, 5, 1000, 4000, 10_000), Batch: choose(t, 16, 128, 128, 128),
+			Steps: choose(t, 5, 800, 4000, 10_000), Batch: choose(t, 16, 64, 64, 64),
 			LearningRate: 1e-3, CosineDecay: true, EMADecay: 0.99, Seed: 1,
 		},
 	}
@@ -157,7 +155,7 @@ func sampler(t tier.Tier) sample.Config {
 	if t == tier.Paper {
 		return sample.Config{Method: sample.Ancestral, Variance: process.FixedLarge}
 	}
-	return sample.Config{Method: sample.Ancestral, Variance: process.FixedSmall, Steps: choose(t, 3, 25, 25, 0), Clip: true}
+	return sample.Config{Method: sample.Ancestral, Variance: process.FixedSmall, Steps: choose(t, 3, 20, 20, 0), Clip: true}
 }
 
 // describe names a model's size in captions and verdicts.
