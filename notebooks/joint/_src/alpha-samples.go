@@ -105,7 +105,7 @@ result := newest()
 long := notebook.Must(result.Value.Table.Melt("target_rate", "diversity"))
 notebook.Show(notebook.Must(figure.Curves(long, figure.CurvesSpec{
 	X: "alpha", Y: "value", Group: "class", Panel: "metric", Scale: figure.Even,
-	Title: "More of the class, fewer kinds of it", XLabel: "step size α", YLabel: "mean",
+	Title: "Hitting the class, and variety within it", XLabel: "step size α", YLabel: "mean",
 	Provenance: map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": tier.String()},
 })))
 

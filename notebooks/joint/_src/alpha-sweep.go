@@ -125,7 +125,7 @@ notebook.Show(notebook.Must(figure.Curves(long, figure.CurvesSpec{
 	Scale:  figure.Even, // try figure.SymmetricLog
 	YRange: [2]float64{0, 1},
 	Bands:  []figure.Band{{From: 100, To: 250, Label: "the paper's good range"}},
-	Title:  "Precision is bought with recall",
+	Title:  "Precision and recall of guided samples",
 	XLabel: "step size α", YLabel: "share",
 	Caption:    "Line: mean over seeds; band: one standard deviation.",
 	Provenance: map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": tier.String()},

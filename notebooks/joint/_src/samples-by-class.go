@@ -90,22 +90,6 @@ defer notebook.Catch()
 result := newest()
 notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "What a LeNet sees in each row, run " + result.Run})
 
-// %%
-import (
-	"noisebook/pkg/figure"
-	"noisebook/pkg/notebook"
-)
-
-//gonb:%%
-defer notebook.Catch()
-result := newest()
-notebook.Show(notebook.Must(figure.Curves(result.Value.Table, figure.CurvesSpec{
-	X: "class", Y: "target_rate", Scale: figure.Even, YRange: [2]float64{0, 1},
-	Lines: []figure.Line{{Value: 0.5, Label: "half"}, {Value: 0.1, Label: "by chance"}},
-	Title: "Share of each row that is taken for its class", YLabel: "share",
-	Provenance: map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": tier.String()},
-})))
-
 // %% [markdown]
 // ## Try it yourself
 //

@@ -18,7 +18,7 @@
 // 3. a network that **guesses** the clean image back in a single step,
 // 4. and how long a **classifier** still knows what it is looking at.
 //
-// Everything runs in seconds. Nothing is trained here when the repository has its trained weights.
+// Everything runs in seconds: the repository comes with trained weights. (A checkout without them trains a model first, as large as the tier.)
 
 // %% tags=["parameters"]
 import (
@@ -88,7 +88,7 @@ notebook.Show(
 	notebook.Must(figure.Curves(factors, figure.CurvesSpec{
 		X: "t", Y: "log10_snr", Group: "schedule",
 		Lines: []figure.Line{{Value: 0, Label: "as much picture as noise"}},
-		Title: "Signal-to-noise ratio", YLabel: "log₁₀ of mean² / std²",
+		Title: "Signal-to-noise ratio", YLabel: "log10 of mean² / std²",
 	})),
 )
 
@@ -172,8 +172,8 @@ notebook.Show("weights: " + lesson.Value.Weights, lesson.Pictures)
 // %% [markdown]
 // ## 4. Does it still know a shoe?
 //
-// The same encoder feeds a classifier, and it too was trained on noised images. The left curve is the share of test images that it
-// gets right at each $t$; ten classes make 0.1 by chance. The right curve is the squared error of the guess, averaged over pixels. Nothing is computed here:
+// The same encoder feeds a classifier, and it too was trained on noised images. The first curve is the share of test images that it
+// gets right at each $t$; ten classes make 0.1 by chance. The second is the squared error of the guess, averaged over pixels in $[-1, 1]$. Nothing is computed here:
 // the cell before left the table in the store.
 
 // %%
@@ -197,13 +197,16 @@ result := notebook.Must(track.Latest[measured](notebook.Store(), "learn/forward-
 	var c struct{ Tier string }
 	return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
 }))
-long := notebook.Must(result.Value.Table.Melt("accuracy", "error"))
+origin := map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": tier.String()}
 notebook.Show(
-	notebook.Must(figure.Curves(long, figure.CurvesSpec{
-		X: "t", Y: "value", Panel: "metric",
-		Lines: []figure.Line{{Value: 0.1, Label: "by chance", Panel: "accuracy"}},
-		Title: "What is left to know at time t", YLabel: "accuracy, or squared error",
-		Provenance: map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": tier.String()},
+	notebook.Must(figure.Curves(result.Value.Table, figure.CurvesSpec{
+		X: "t", Y: "accuracy", YRange: [2]float64{0, 1},
+		Lines: []figure.Line{{Value: 0.1, Label: "by chance"}},
+		Title: "Still recognised at time t", YLabel: "share classified right", Provenance: origin,
+	})),
+	notebook.Must(figure.Curves(result.Value.Table, figure.CurvesSpec{
+		X: "t", Y: "error",
+		Title: "How far off the one-step guess is", YLabel: "mean squared error", Provenance: origin,
 	})),
 	notebook.Captioned{Table: result.Value.Table, Caption: "On the first test images"},
 )
