@@ -43,7 +43,7 @@ func newRunCommand() *cobra.Command {
 			"go to build/results and build/plots, with --publish to results and plots, which are committed.",
 		Example: "  noisebook run joint/alpha-sweep --tier quick\n" +
 			"  noisebook run joint/alpha-sweep --tier quick --set alphas=0,100,500 --set model.train.steps=800\n" +
-			"  noisebook run joint/alpha-sweep --tier paper --dry-run --measure 4\n" +
+			"  noisebook run joint/alpha-sweep --tier paper --dry-run\n" +
 			"  noisebook run joint/alpha-sweep --keys",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -80,7 +80,7 @@ func newRunCommand() *cobra.Command {
 	flags := command.Flags()
 	flags.BoolVar(&publish, "publish", false, "write to results and plots, which are committed")
 	flags.BoolVar(&dry, "dry-run", false, "build the graphs without data or training, and say what the run would take")
-	flags.IntVar(&measure, "measure", 0, "with --dry-run: also time one training step of this `batch`")
+	flags.IntVar(&measure, "measure", 2, "with --dry-run: time one training step of this `batch`; 0 builds the graph alone")
 	flags.BoolVar(&keys, "keys", false, "list what --set can change, with the tier's values")
 	flags.BoolVar(&asJSON, "json", false, "with --dry-run: print JSON")
 	return command
