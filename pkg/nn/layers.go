@@ -93,27 +93,52 @@ func (n GroupNorm) Forward(p *Pass, x *Node) *Node { return n.Modulated(p, x, ni
 func (n GroupNorm) Modulated(p *Pass, x, scale, shift *Node) *Node {
 	defer engine.InLayer(n.name)
 	dims := x.Shape().Dimensions
-	b, pixels, c := dims[0], dims[1]*dims[2], dims[3]
-	perGroup := c / n.groups
-
-	// Sums over space first, [B, C], then over the few channels of a group: the
-	// large array is read twice and never reshaped into groups.
-	count := float64(pixels * perGroup)
-	groupMean := func(perChannel *Node) *Node { // [B, C] of sums to [B, C] of group means
-		sums := ReduceSum(Reshape(perChannel, b, n.groups, perGroup), 2)
-		return Reshape(BroadcastToDims(InsertAxes(DivScalar(sums, count), -1), b, n.groups, perGroup), b, c)
-	}
-	mean := groupMean(ReduceSum(x, 1, 2))
-	centred := Sub(x, Reshape(mean, b, 1, 1, c))
-	variance := groupMean(ReduceSum(Square(centred), 1, 2))
-
-	gain := Div(InsertAxes(p.Of(n.Scale), 0), Sqrt(AddScalar(variance, groupNormEpsilon)))
+	b, c := dims[0], dims[3]
+	gain := BroadcastToDims(InsertAxes(p.Of(n.Scale), 0), b, c)
 	offset := BroadcastToDims(InsertAxes(p.Of(n.Bias), 0), b, c)
 	if scale != nil {
 		gain = Mul(gain, OnePlus(scale))
 		offset = Add(Mul(offset, OnePlus(scale)), shift)
 	}
-	return Add(Mul(centred, Reshape(gain, b, 1, 1, c)), Reshape(offset, b, 1, 1, c))
+	return normalize(x, gain, offset, n.groups)
+}
+
+// normalize is (x − mean)/√(variance + ε)·gain + offset with moments over space
+// and over groups of neighbouring channels; x is [B, H, W, C], gain and offset are [B, C].
+//
+// Large arrays are read as few times as can be: sums over space come first,
+// [B, C], and the rest of the statistics is arithmetic on those. The gradient is
+// given in that form as well, because the derived one sums over space three times.
+func normalize(x, gain, offset *Node, groups int) *Node {
+	d := x.Shape().Dimensions
+	b, c := d[0], d[3]
+	count := float64(d[1] * d[2] * c / groups)
+	sum := func(x *Node) *Node { return ReduceSum(x, 1, 2) }      // [B, H, W, C] to [B, C]
+	wide := func(x *Node) *Node { return Reshape(x, b, 1, 1, c) } // [B, C] to be broadcast over space
+	groupMean := func(sums *Node) *Node {                         // [B, C] of sums over space to [B, C] of means over groups
+		mean := DivScalar(ReduceAndKeep(Reshape(sums, b, groups, c/groups), ReduceSum, 2), count)
+		return Reshape(BroadcastToDims(mean, b, groups, c/groups), b, c)
+	}
+	mean := groupMean(sum(x))
+	variance := groupMean(sum(Square(Sub(x, wide(mean)))))
+	deviation := Sqrt(AddScalar(variance, groupNormEpsilon))
+
+	return withGradient(func(in []*Node) *Node {
+		x, gain, offset := in[0], in[1], in[2]
+		centred := Sub(x, wide(StopGradient(mean)))
+		return Add(Mul(centred, wide(Div(gain, StopGradient(deviation)))), wide(offset))
+	}, func(v *Node) []*Node {
+		centred := Sub(x, wide(mean))
+		total, moment := sum(v), Div(sum(Mul(v, centred)), deviation)
+		rate := Div(gain, deviation)
+		level := groupMean(Mul(rate, total))
+		slope := Div(groupMean(Mul(rate, moment)), deviation)
+		return []*Node{
+			Sub(Sub(Mul(v, wide(rate)), Mul(centred, wide(slope))), wide(level)),
+			moment,
+			total,
+		}
+	}, x, gain, offset)
 }
 
 // SiLU is x·sigmoid(x).
