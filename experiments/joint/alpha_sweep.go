@@ -37,6 +37,9 @@ func AlphaSweep(t tier.Tier) AlphaSweepConfig {
 
 // Validate says what is wrong, by field.
 func (c AlphaSweepConfig) Validate() error {
+	if err := c.Setup.Validate(); err != nil {
+		return err
+	}
 	switch {
 	case len(c.Alphas) == 0:
 		return fmt.Errorf("alphas is empty: name at least one step size")

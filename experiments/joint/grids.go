@@ -24,6 +24,9 @@ type GridConfig struct {
 
 // Validate says what is wrong, by field.
 func (c GridConfig) Validate() error {
+	if err := c.Setup.Validate(); err != nil {
+		return err
+	}
 	classes := c.Model.Network.Classes
 	for _, class := range c.Classes {
 		if class < 0 || class >= classes {

@@ -46,6 +46,8 @@ func (s Setup) Validate() error {
 		return fmt.Errorf("samples is %d: every one of %d classes needs at least 2", s.Samples, classes)
 	case s.Batch < 1:
 		return fmt.Errorf("batch is %d: it must be at least 1", s.Batch)
+	case s.Reference.Dataset != s.Model.Dataset:
+		return fmt.Errorf("reference.dataset is %q and model.dataset is %q: samples are compared with the data that they imitate, set both", s.Reference.Dataset, s.Model.Dataset)
 	}
 	return nil
 }

@@ -244,19 +244,23 @@ func paths(v reflect.Value) []string {
 }
 
 // nearest is the candidate that a typing slip could have meant, or empty. A key
-// given without its group ("steps") is near to the one that ends in it.
+// given without its outer groups ("train.stepz") is as near as to the
+// candidate's end ("train.steps" of "model.train.steps").
 func nearest(key string, candidates []string) string {
 	best, distance := "", max(2, len(key)/3)+1
 	for _, candidate := range candidates {
-		d := levenshtein.ComputeDistance(key, candidate)
-		if strings.HasSuffix(candidate, "."+key) {
-			d = 0
-		}
+		d := min(levenshtein.ComputeDistance(key, candidate), levenshtein.ComputeDistance(key, ending(candidate, strings.Count(key, ".")+1)))
 		if d < distance {
 			best, distance = candidate, d
 		}
 	}
 	return best
+}
+
+// ending is the last parts of a path.
+func ending(path string, parts int) string {
+	all := strings.Split(path, ".")
+	return strings.Join(all[max(0, len(all)-parts):], ".")
 }
 
 var durationType = reflect.TypeFor[time.Duration]()
