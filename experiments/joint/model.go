@@ -120,7 +120,7 @@ func trainModel(ctx context.Context, job *track.Job, c ModelConfig) (TrainedMode
 		train.Options{
 			Checkpoint: filepath.Join(job.Scratch(), "checkpoint.safetensors"),
 			Resumed:    func(step int) { job.Note(fmt.Sprintf("resumed at step %d", step)) },
-			Saved:      func(int) { job.Flush() },
+			Saving:     func(int) { job.Flush() }, // a failing store does not stop the training
 			Progress: func(step, total int, values map[string]float64) {
 				recent.add(values["diffusion"])
 				job.Progress(step, total, values)

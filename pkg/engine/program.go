@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomlx/compute/shapes"
@@ -20,7 +21,7 @@ type Program struct {
 	engine   *Engine
 	build    Build
 	exec     *graph.Exec
-	compiled bool
+	compiled atomic.Bool
 }
 
 // Compilation is what a compilation cost.
@@ -47,7 +48,7 @@ func (p *Program) Compile(args ...any) (err error) {
 	if err := p.exec.PreCompile(args...); err != nil {
 		return p.describe(err)
 	}
-	p.compiled = true
+	p.compiled.Store(true)
 	if p.engine.log != nil {
 		p.engine.log(Compilation{Program: p.name, Took: time.Since(start)})
 	}
@@ -56,7 +57,7 @@ func (p *Program) Compile(args ...any) (err error) {
 
 // Call runs the program. Arguments are tensors, Go scalars or slices, or tensors given away by Donate.
 func (p *Program) Call(args ...any) (outputs []*tensors.Tensor, err error) {
-	if !p.compiled {
+	if !p.compiled.Load() {
 		if err := p.Compile(args...); err != nil {
 			return nil, err
 		}

@@ -97,7 +97,7 @@ type Options struct {
 	CheckpointEvery int                                              // steps; 0 leaves it to CheckpointAfter
 	CheckpointAfter time.Duration                                    // since the last checkpoint; 0 means 30 seconds
 	Progress        func(step, total int, values map[string]float64) // after every step; may be nil
-	Saved           func(step int)                                   // after each checkpoint; may be nil
+	Saving          func(step int)                                   // before each checkpoint, so that what was logged up to it can be made durable first; may be nil
 	Resumed         func(step int)                                   // told when a checkpoint was found; may be nil
 }
 
@@ -159,13 +159,13 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 		if o.Checkpoint == "" || s.step == good {
 			return nil
 		}
+		if o.Saving != nil {
+			o.Saving(s.step)
+		}
 		if err := s.save(o.Checkpoint, net); err != nil {
 			return err
 		}
 		good = s.step
-		if o.Saved != nil {
-			o.Saved(s.step)
-		}
 		return nil
 	}
 

@@ -119,7 +119,7 @@ func TestResumeAtTheEnd(t *testing.T) {
 
 func TestCheckpointsAreEvery(t *testing.T) {
 	var saved []int
-	o := Options{Checkpoint: filepath.Join(t.TempDir(), "c.safetensors"), CheckpointEvery: 3, Saved: func(step int) { saved = append(saved, step) }}
+	o := Options{Checkpoint: filepath.Join(t.TempDir(), "c.safetensors"), CheckpointEvery: 3, Saving: func(step int) { saved = append(saved, step) }}
 	if _, _, err := losses(t, t.Context(), toyConfig(8), o, -1); err != nil {
 		t.Fatal(err)
 	}
