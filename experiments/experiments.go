@@ -71,6 +71,9 @@ func (o Outcome) Parts() []any {
 // Publish writes the table and the report below results and the figures below
 // plots, each whole or not at all, and returns the paths.
 func (o Outcome) Publish(results, plots string) (paths []string, err error) {
+	if err := o.Report.Validate(); err != nil { // before anything is written
+		return nil, err
+	}
 	var csv bytes.Buffer
 	if err := o.Table.WriteCSV(&csv); err != nil {
 		return nil, err

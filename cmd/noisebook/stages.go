@@ -53,17 +53,15 @@ func (p *stagePrinter) StageProgress(e track.StageEvent, done, total int, values
 	fmt.Fprintf(p.w, "%s: %d of %d %s\n", e.Stage, done, total, terms(values))
 }
 
-// StageFinished prints how the stage ended.
+// StageFinished prints how the stage ended, but for its error, which the command returns.
 func (p *stagePrinter) StageFinished(e track.StageEvent, err error) {
 	if p.bar != nil {
 		p.bar.Finish()
 		p.bar = nil
 	}
-	if err != nil {
-		fmt.Fprintf(p.w, "%s: %s\n", e.Stage, firstLine(err.Error()))
-		return
+	if err == nil {
+		fmt.Fprintln(p.w, e)
 	}
-	fmt.Fprintln(p.w, e)
 }
 
 // terms writes the main values first: the loss, then the others by name.
@@ -86,9 +84,4 @@ func terms(values map[string]float64) string {
 		fmt.Fprintf(&out, " %s %.4g", strings.ReplaceAll(name, "_", " "), values[name])
 	}
 	return strings.TrimSpace(out.String())
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }

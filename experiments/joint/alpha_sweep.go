@@ -171,8 +171,12 @@ func sweepClaims() []sweepClaim {
 func bestTogether(t table.Table) (claim.Evidence, error) {
 	best, at := math.Inf(-1), math.NaN()
 	err := eachAlpha(t, func(alpha float64, rows table.Table) error {
-		precision, recall, err := means(rows, "precision", "recall")
-		if smaller := min(precision, recall); err == nil && smaller > best {
+		precision, err := mean(rows, "precision")
+		if err != nil {
+			return err
+		}
+		recall, err := mean(rows, "recall")
+		if smaller := min(precision, recall); smaller > best {
 			best, at = smaller, alpha
 		}
 		return err
@@ -184,7 +188,7 @@ func bestTogether(t table.Table) (claim.Evidence, error) {
 func controlMisses(t table.Table) (claim.Evidence, error) {
 	plain, control := math.NaN(), math.NaN()
 	err := eachAlpha(t, func(alpha float64, rows table.Table) error {
-		rate, _, err := means(rows, "target_rate", "target_rate")
+		rate, err := mean(rows, "target_rate")
 		switch {
 		case alpha == 0:
 			plain = rate
@@ -221,13 +225,11 @@ func eachAlpha(t table.Table, visit func(alpha float64, rows table.Table) error)
 	return nil
 }
 
-func means(t table.Table, a, b string) (meanA, meanB float64, err error) {
-	for column, mean := range map[string]*float64{a: &meanA, b: &meanB} {
-		values, err := t.Floats(column)
-		if err != nil {
-			return 0, 0, err
-		}
-		*mean = stat.Mean(values, nil)
+// mean is a column's mean.
+func mean(t table.Table, column string) (float64, error) {
+	values, err := t.Floats(column)
+	if err != nil {
+		return 0, err
 	}
-	return meanA, meanB, nil
+	return stat.Mean(values, nil), nil
 }

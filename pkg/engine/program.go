@@ -96,10 +96,21 @@ func (p *Program) recovered(err *error) {
 func (p *Program) describe(err error) error {
 	var layer *LayerError
 	if errors.As(err, &layer) {
-		return fmt.Errorf("engine: program %s: layer %s: %s", p.name, layer.Path, firstLine(layer.Cause))
+		return &shortError{fmt.Sprintf("engine: program %s: layer %s: %s", p.name, layer.Path, firstLine(layer.Cause)), err}
 	}
-	return fmt.Errorf("engine: program %s: %s", p.name, firstLine(err))
+	return &shortError{fmt.Sprintf("engine: program %s: %s", p.name, firstLine(err)), err}
 }
+
+// shortError is an error in one line; GoMLX's own, with its stack, is below it.
+type shortError struct {
+	text  string
+	cause error
+}
+
+func (e *shortError) Error() string { return e.text }
+
+// Unwrap returns the whole error.
+func (e *shortError) Unwrap() error { return e.cause }
 
 // LayerError says in which layer of a network a graph could not be built.
 type LayerError struct {

@@ -1,0 +1,170 @@
+package joint
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"noisebook/pkg/claim"
+	"noisebook/pkg/table"
+	"noisebook/pkg/tier"
+)
+
+// curve gives a measure at a step size; rate, precision and recall of a made-up sweep.
+type curve func(alpha float64) float64
+
+// madeUp is a sweep over tier cpu's step sizes with three seeds that differ a little.
+func madeUp(t *testing.T, precision, recall, rate curve) table.Table {
+	t.Helper()
+	s := table.New("alpha", "seed", "samples", "precision", "recall", "target_rate", "fid")
+	for _, alpha := range AlphaSweep(tier.CPU).Alphas {
+		for seed := range 3 {
+			wobble := 0.01 * float64(seed-1)
+			if err := s.Append(alpha, seed, 1000, precision(alpha)+wobble, recall(alpha)-wobble, rate(alpha), 10); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return s
+}
+
+func rising(alpha float64) float64  { return 0.4 + 0.5*alpha/(alpha+200) }
+func falling(alpha float64) float64 { return 0.9 - 0.6*max(0, alpha)/(max(0, alpha)+200) }
+func flat(float64) float64          { return 0.5 }
+func guidedRate(alpha float64) float64 {
+	return 0.1 + 0.8*math.Tanh(alpha/100)
+}
+
+// judged gives each claim of the sweep's verdict, as Run does.
+func judged(t *testing.T, at tier.Tier, s table.Table) map[string]claim.Judgement {
+	t.Helper()
+	guided, err := AlphaSweep(at).guided(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]claim.Judgement{}
+	for _, shape := range sweepClaims() {
+		with := guided
+		if shape.withControl {
+			with = s
+		}
+		short, _, _ := strings.Cut(shape.Claim, " ")
+		if strings.Contains(shape.Claim, "best together") {
+			short = "best"
+		}
+		out[strings.TrimSuffix(short, ":")] = shape.Judge(at, with)
+	}
+	return out
+}
+
+func TestSweepClaims(t *testing.T) {
+	for name, test := range map[string]struct {
+		precision, recall, rate curve
+		want                    map[string]claim.Verdict
+	}{
+		"as the paper says": {rising, falling, guidedRate, map[string]claim.Verdict{
+			"precision": claim.TrendHolds, "recall": claim.TrendHolds, "best": claim.TrendHolds, "control": claim.TrendHolds}},
+		"turned round": {falling, rising, func(a float64) float64 { return guidedRate(-a) }, map[string]claim.Verdict{
+			"precision": claim.TrendFails, "recall": claim.TrendFails, "control": claim.TrendFails}},
+		"nothing happens": {flat, flat, flat, map[string]claim.Verdict{
+			"precision": claim.TrendFails, "recall": claim.TrendFails, "best": claim.TrendFails, "control": claim.TrendFails}},
+		"best too early": {flat, func(a float64) float64 { return 0.5 - a/4000 }, guidedRate, map[string]claim.Verdict{
+			"recall": claim.TrendHolds, "best": claim.TrendFails}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := judged(t, tier.CPU, madeUp(t, test.precision, test.recall, test.rate))
+			for which, want := range test.want {
+				if got[which].Verdict != want {
+					t.Errorf("%s: %s (%s), want %s", which, got[which].Verdict, got[which].Detail, want)
+				}
+			}
+			if len(got) != 4 {
+				t.Errorf("%d claims, want 4", len(got))
+			}
+		})
+	}
+}
+
+// The control is no point of the trend: precision at −α may be anything.
+func TestControlIsNotPartOfTheTrend(t *testing.T) {
+	high := func(alpha float64) float64 {
+		if alpha < 0 {
+			return 2
+		}
+		return rising(alpha)
+	}
+	if got := judged(t, tier.CPU, madeUp(t, high, falling, guidedRate))["precision"]; got.Verdict != claim.TrendHolds {
+		t.Errorf("%s: %s", got.Verdict, got.Detail)
+	}
+}
+
+func TestSweepWithoutControlCannotTell(t *testing.T) {
+	guided, err := AlphaSweep(tier.CPU).guided(madeUp(t, rising, falling, guidedRate))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := judged(t, tier.CPU, guided)["control"]; got.Verdict != claim.NotRun || !strings.Contains(got.Reason, "no negative α") {
+		t.Errorf("%s: %s", got.Verdict, got.Reason)
+	}
+}
+
+func TestSmokeClaimsNothing(t *testing.T) {
+	for which, got := range judged(t, tier.Smoke, madeUp(t, rising, falling, guidedRate)) {
+		if got.Verdict != claim.NotRun {
+			t.Errorf("%s: %s at tier smoke", which, got.Verdict)
+		}
+	}
+}
+
+func TestSweepIsDrawn(t *testing.T) {
+	drawn, err := drawSweep(madeUp(t, rising, falling, guidedRate), map[string]string{"run": "r1", "tier": "cpu"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(drawn.PNG) < 1000 || !strings.Contains(string(drawn.SVG), "<svg") {
+		t.Errorf("%d bytes of PNG, %d of SVG", len(drawn.PNG), len(drawn.SVG))
+	}
+	if _, err := drawSweep(table.New("alpha"), nil); err == nil {
+		t.Error("a table without measures is drawn")
+	}
+}
+
+func TestRowsShowTheirClass(t *testing.T) {
+	s := table.New("class", "target_rate")
+	for class, rate := range map[string]float64{"Dress": 0.9, "Bag": 0.51} {
+		if err := s.Append(class, rate); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := rowsShowTheirClass(s); err != nil || !got.Holds || got.Value != 0.51 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := s.Append("Shirt", 0.5); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := rowsShowTheirClass(s); err != nil || got.Holds || !strings.Contains(got.Detail, "Shirt 50 %") {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := rowsShowTheirClass(table.New("class")); err == nil {
+		t.Error("a table without rates is judged")
+	}
+}
+
+// Numbers of another dataset are never called reproduced.
+func TestUnconditionalNumbersAreNotComparable(t *testing.T) {
+	s := table.New("fid", "precision", "recall")
+	if err := s.Append(7.9, 0.65, 0.6); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []tier.Tier{tier.Quick, tier.CPU, tier.Paper} {
+		judgements := Unconditional(at).judge(s)
+		if len(judgements) == 0 {
+			t.Errorf("tier %s: nothing is judged", at)
+		}
+		for _, j := range judgements {
+			if j.Verdict != claim.NotComparable || j.Reason == "" || j.Reported == nil {
+				t.Errorf("tier %s, %s: %s (%s)", at, j.Claim, j.Verdict, j.Reason)
+			}
+		}
+	}
+}
