@@ -65,7 +65,7 @@ func listArtifacts(results string) ([]listed, error) {
 }
 
 func newListCommand() *cobra.Command {
-	var asJSON, asMarkdown bool
+	var asJSON, asMarkdown, readme bool
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "Every figure and table of the four papers, and the last published verdict",
@@ -73,6 +73,13 @@ func newListCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root, err := setup.Root()
 			if err != nil {
+				return err
+			}
+			if readme {
+				changed, err := updateReadme(root)
+				if err == nil && changed {
+					fmt.Fprintln(cmd.OutOrStdout(), "wrote README.md")
+				}
 				return err
 			}
 			all, err := listArtifacts(filepath.Join(root, "results"))
@@ -98,6 +105,8 @@ func newListCommand() *cobra.Command {
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print JSON, with every claim")
 	command.Flags().BoolVar(&asMarkdown, "markdown", false, "print the table of the README")
+	command.Flags().BoolVar(&readme, "update-readme", false, "write that table into the README")
+	command.MarkFlagsMutuallyExclusive("json", "markdown", "update-readme")
 	return command
 }
 

@@ -209,6 +209,15 @@ func show(cmd *cobra.Command, outcome experiments.Outcome, publish bool) error {
 	if err != nil {
 		return err
 	}
+	if publish {
+		changed, err := updateReadme(root)
+		if err != nil {
+			return err
+		}
+		if changed {
+			paths = append(paths, filepath.Join(root, "README.md"))
+		}
+	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintln(out)
 	if err := outcome.Report.Print(out); err != nil {
