@@ -33,6 +33,8 @@ type ModelConfig struct {
 	Chain     ChainConfig     `json:"chain"`
 	Objective joint.Objective `json:"objective"`
 	Train     train.Config    `json:"train"`
+	// TestImages is how many test images the accuracy is taken on; 0 means all.
+	TestImages int `json:"test_images,omitempty"`
 }
 
 // ChainConfig is the noise schedule.
@@ -133,7 +135,8 @@ func trainModel(ctx context.Context, job *track.Job, c ModelConfig) (TrainedMode
 		return TrainedModel{}, err
 	}
 	weights := train.Weights{Values: trained.Average, Statistics: trained.Statistics}
-	accuracy, err := testAccuracy(ctx, e, model, weights, dataset.Test)
+	test := testSplit(dataset, c.TestImages)
+	accuracy, err := testAccuracy(ctx, e, model, weights, test)
 	if err != nil {
 		return TrainedModel{}, err
 	}
@@ -143,7 +146,7 @@ func trainModel(ctx context.Context, job *track.Job, c ModelConfig) (TrainedMode
 	})
 	return TrainedModel{
 		Weights: saved, Parameters: model.Layout.Size(),
-		Accuracy: accuracy, TestImages: dataset.Test.Len(), Diffusion: track.Number(recent.mean()),
+		Accuracy: accuracy, TestImages: test.Len(), Diffusion: track.Number(recent.mean()),
 	}, err
 }
 
@@ -155,6 +158,14 @@ func fits(d *data.Dataset, c joint.Config) error {
 			c.UNet.ImageSize, c.UNet.ImageSize, c.UNet.Channels, c.Classes, d.Title, s.Height, s.Width, s.Channels, len(d.Classes))
 	}
 	return nil
+}
+
+// testSplit is the first count test images, or all for 0.
+func testSplit(d *data.Dataset, count int) data.Split {
+	if count == 0 {
+		return d.Test
+	}
+	return d.Test.First(count)
 }
 
 func network(m *joint.Model) train.Network {

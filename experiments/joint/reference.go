@@ -23,6 +23,8 @@ import (
 type ReferenceConfig struct {
 	Dataset string       `json:"dataset"`
 	Train   train.Config `json:"train"`
+	// Images is how many test images are compared with; 0 means all.
+	Images int `json:"images,omitempty"`
 }
 
 // Reference is the measuring stick in the store.
@@ -78,12 +80,13 @@ func fitReference(ctx context.Context, job *track.Job, c ReferenceConfig) (Refer
 		return Reference{}, err
 	}
 	weights := train.Weights{Values: trained.Average, Statistics: trained.Statistics}
-	measured, logits, err := lenet.Measure(ctx, e, weights, dataset.Test)
+	test := testSplit(dataset, c.Images)
+	measured, logits, err := lenet.Measure(ctx, e, weights, test)
 	if err != nil {
 		return Reference{}, err
 	}
-	r := Reference{Images: dataset.Test.Len()}
-	if r.Accuracy, err = accuracy(logits, dataset.Test.Labels); err != nil {
+	r := Reference{Images: test.Len()}
+	if r.Accuracy, err = accuracy(logits, test.Labels); err != nil {
 		return Reference{}, err
 	}
 	if r.Weights, err = job.Save("lenet.safetensors", func(w io.Writer) error {

@@ -46,6 +46,8 @@ func (s Setup) Validate() error {
 		return fmt.Errorf("samples is %d: every one of %d classes needs at least 2", s.Samples, classes)
 	case s.Batch < 1:
 		return fmt.Errorf("batch is %d: it must be at least 1", s.Batch)
+	case s.Model.TestImages < 0 || s.Reference.Images < 0:
+		return fmt.Errorf("model.test_images and reference.images must not be negative; 0 means all")
 	case s.Reference.Dataset != s.Model.Dataset:
 		return fmt.Errorf("reference.dataset is %q and model.dataset is %q: samples are compared with the data that they imitate, set both", s.Reference.Dataset, s.Model.Dataset)
 	}
@@ -137,6 +139,7 @@ func model(t tier.Tier) ModelConfig {
 		LearningRate: 1e-3, Warmup: choose(t, 1, 50, 200, 0), CosineDecay: true, ClipNorm: 1,
 		EMADecay: choose(t, 0.9, 0.99, 0.999, 0), Seed: 1,
 	}
+	c.TestImages = choose(t, 250, 0, 0, 0)
 	return c
 }
 
@@ -144,6 +147,7 @@ func model(t tier.Tier) ModelConfig {
 func reference(t tier.Tier) ReferenceConfig {
 	return ReferenceConfig{
 		Dataset: model(t).Dataset,
+		Images:  choose(t, 250, 0, 0, 0),
 		Train: train.Config{
 			Steps: choose(t, 5, 800, 4000, 10_000), Batch: choose(t, 16, 64, 64, 64),
 			LearningRate: 1e-3, CosineDecay: true, EMADecay: 0.99, Seed: 1,
