@@ -3,6 +3,9 @@
 # go-xla would otherwise download a plugin when a program first needs one; here only the set-up downloads.
 export GOMLX_NO_AUTO_INSTALL := 1
 
+# Tests run a program a few times at most: what it takes is its compilation.
+COMPILE_FAST := XLA_FLAGS=--xla_backend_optimization_level=0
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lab figures build clean
 
@@ -14,8 +17,8 @@ demo: setup ## set up all that is missing, then reproduce the α sweep on Fashio
 
 test: setup ## set up all that is missing, then run all tests, the notebooks at tier smoke included
 	go vet ./...
-	go test ./...
-	bin/noisebook notebooks test --tier smoke
+	$(COMPILE_FAST) go test ./...
+	$(COMPILE_FAST) bin/noisebook notebooks test --tier smoke
 
 setup: build ## set up all that is missing
 	bin/noisebook setup
