@@ -49,6 +49,9 @@ func (c AlphaSweepConfig) Validate() error {
 	return nil
 }
 
+// sweepColumns are the sweep's table: a row a step size and seed.
+var sweepColumns = []string{"alpha", "seed", "samples", "precision", "recall", "nearest_precision", "nearest_recall", "target_rate", "fid"}
+
 // sweepTable is the result of the artifact's own stage.
 type sweepTable struct {
 	Table table.Table `json:"table"`
@@ -63,7 +66,7 @@ func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experime
 	}
 	defer g.close()
 
-	t := table.New("alpha", "seed", "samples", "precision", "recall", "target_rate", "fid")
+	t := table.New(sweepColumns...)
 	var inputs []track.Input
 	for _, alpha := range c.Alphas {
 		for seed := range uint64(c.Seeds) {
@@ -72,13 +75,13 @@ func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experime
 				return experiments.Outcome{}, err
 			}
 			s := scores.Value
-			if err := t.Append(alpha, seed, c.Samples, s.Precision, s.Recall, stat.Mean(s.TargetRate, nil), s.FID); err != nil {
+			if err := t.Append(alpha, seed, c.Samples, s.Precision, s.Recall, s.NearestPrecision, s.NearestRecall, stat.Mean(s.TargetRate, nil), s.FID); err != nil {
 				return experiments.Outcome{}, err
 			}
 			inputs = append(inputs, scores)
 		}
 	}
-	stage := track.Stage[AlphaSweepConfig, sweepTable]{Name: alphaSweepID, Version: 1,
+	stage := track.Stage[AlphaSweepConfig, sweepTable]{Name: alphaSweepID, Version: 2,
 		Run: func(context.Context, *track.Job, AlphaSweepConfig) (sweepTable, error) { return sweepTable{t}, nil }}
 	result, err := track.Do(ctx, store, stage, c, inputs...)
 	if err != nil {
@@ -129,21 +132,26 @@ func (c AlphaSweepConfig) guided(t table.Table) (table.Table, error) {
 }
 
 func drawSweep(t table.Table, provenance map[string]string) (*figure.Figure, error) {
-	long, err := t.Melt("precision", "recall", "target_rate", "fid")
+	long, err := t.Melt("precision", "recall", "nearest_precision", "nearest_recall", "target_rate", "fid")
 	if err != nil {
 		return nil, err
 	}
-	long.Columns = append(long.Columns, "panel")
-	panels := map[string]string{"precision": "precision, recall", "recall": "precision, recall", "target_rate": "share of target class", "fid": "FID"}
+	const prd, nearest = "PRD, 20 clusters", "5 nearest neighbours"
+	drawn := map[string]struct{ panel, name string }{
+		"precision": {prd, "precision"}, "recall": {prd, "recall"},
+		"nearest_precision": {nearest, "precision"}, "nearest_recall": {nearest, "recall"},
+		"target_rate": {"classified as the target", "share of images"}, "fid": {"distance to the test images", "FID"},
+	}
+	long.Columns = append(long.Columns, "panel", "name")
 	metrics, err := long.Strings("metric")
 	if err != nil {
 		return nil, err
 	}
-	for i := range long.Rows {
-		long.Rows[i] = append(long.Rows[i], panels[metrics[i]])
+	for i, metric := range metrics {
+		long.Rows[i] = append(long.Rows[i], drawn[metric].panel, drawn[metric].name)
 	}
 	return figure.Curves(long, figure.CurvesSpec{
-		X: "alpha", Y: "value", Group: "metric", Panel: "panel", Seed: "seed", Scale: figure.Even,
+		X: "alpha", Y: "value", Group: "name", Panel: "panel", Seed: "seed", Scale: figure.Even,
 		Title:  "Step size of Algorithm 1: precision against recall",
 		XLabel: "step size α", YLabel: "",
 		Bands:      []figure.Band{{From: 100, To: 250, Label: "the paper's good range"}},

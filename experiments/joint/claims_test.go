@@ -16,11 +16,11 @@ type curve func(alpha float64) float64
 // madeUp is a sweep over tier cpu's step sizes with three seeds that differ a little.
 func madeUp(t *testing.T, precision, recall, rate curve) table.Table {
 	t.Helper()
-	s := table.New("alpha", "seed", "samples", "precision", "recall", "target_rate", "fid")
+	s := table.New(sweepColumns...)
 	for _, alpha := range AlphaSweep(tier.CPU).Alphas {
 		for seed := range 3 {
 			wobble := 0.01 * float64(seed-1)
-			if err := s.Append(alpha, seed, 1000, precision(alpha)+wobble, recall(alpha)-wobble, rate(alpha), 10); err != nil {
+			if err := s.Append(alpha, seed, 1000, precision(alpha)+wobble, recall(alpha)-wobble, 0.7, 0.6, rate(alpha), 10); err != nil {
 				t.Fatal(err)
 			}
 		}

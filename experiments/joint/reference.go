@@ -116,6 +116,10 @@ type Scores struct {
 	Precision float64 `json:"precision"` // PRD's F_1/8 against as many test images
 	Recall    float64 `json:"recall"`    // PRD's F_8
 	FID       float64 `json:"fid"`       // against all test images
+	// NearestPrecision and NearestRecall are those of Kynkäänniemi et al. (2019)
+	// over 5 neighbours, against as many test images: a second opinion.
+	NearestPrecision float64 `json:"nearest_precision"`
+	NearestRecall    float64 `json:"nearest_recall"`
 	// TargetRate is the share that the LeNet takes for the class aimed at, by
 	// class, and Diversity the mean squared distance of two of its images'
 	// features. Images aim at the classes in turn.
@@ -125,7 +129,7 @@ type Scores struct {
 
 // score measures samples by the reference's features, from the store if they were measured.
 func score(ctx context.Context, store *track.Store, c ScoreConfig, reference track.Result[Reference], samples track.Result[Samples], targets []int32) (track.Result[Scores], error) {
-	stage := track.Stage[ScoreConfig, Scores]{Name: "joint/score", Version: 1, Run: func(ctx context.Context, job *track.Job, c ScoreConfig) (Scores, error) {
+	stage := track.Stage[ScoreConfig, Scores]{Name: "joint/score", Version: 2, Run: func(ctx context.Context, job *track.Job, c ScoreConfig) (Scores, error) {
 		return measure(ctx, job, store, c, reference.Value, samples.Value, targets)
 	}}
 	return track.Do(ctx, store, stage, c, reference, samples)
@@ -180,12 +184,15 @@ func measure(ctx context.Context, job *track.Job, store *track.Store, c ScoreCon
 	if s.FID, err = metric.FID(real, fake); err != nil {
 		return Scores{}, err
 	}
-	curve, err := metric.PRD(fake, subset(real, len(targets), c.Seed), metric.PRDOptions{Seed: c.Seed})
+	compared := subset(real, len(targets), c.Seed)
+	curve, err := metric.PRD(fake, compared, metric.PRDOptions{Seed: c.Seed})
 	if err != nil {
 		return Scores{}, err
 	}
 	s.Precision, s.Recall = curve.Summary()
-	return s, nil
+	nearest, err := metric.Neighbourhood(compared, fake, metric.NeighbourhoodOptions{Closed: true})
+	s.NearestPrecision, s.NearestRecall = nearest.Precision, nearest.Recall
+	return s, err
 }
 
 // subset draws n rows without repetition.

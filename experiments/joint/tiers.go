@@ -14,11 +14,12 @@ import (
 	"noisebook/pkg/train"
 )
 
-// sweptAlphas are none, and around the paper's good range of 100 to 250; the
-// negative one is the control.
+// sweptAlphas are none, the paper's good range of 100 to 250, and what lies
+// around it: a small network whose maps have fewer pixels needs smaller steps,
+// since the pooling divides the gradient by their number. The negative one is the control.
 func sweptAlphas(t tier.Tier) []float64 {
-	all := []float64{-100, 0, 10, 30, 100, 250, 500, 1000}
-	return choose(t, []float64{-100, 0, 100}, []float64{-100, 0, 30, 100, 250, 1000}, all, all)
+	all := []float64{-100, 0, 1, 3, 10, 30, 100, 250, 500, 1000}
+	return choose(t, []float64{-100, 0, 100}, []float64{-100, 0, 3, 10, 100, 250, 1000}, all, all)
 }
 
 // Setup is what the sampling artifacts share. With equal setups they share the
