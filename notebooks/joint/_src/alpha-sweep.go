@@ -78,6 +78,13 @@ notebook.Show(outcome)
 // train a smaller network, and measure with a LeNet trained here where others take an Inception network: they may say that a *trend* holds
 // or fails. The figure's plotted values are not printed in the paper, so there is no number to meet.
 //
+// **What tier cpu finds.** The published run trains 0.78 million parameters for 4,000 steps. Guidance does what it should: at $\alpha = 10$
+// the LeNet sees the wanted class in 94 % of the images, 11 % without guidance, and the FID falls from about 29 to 8; the control
+// draws the wanted class in none. Recall falls with $\alpha$, as in the paper. Precision does *not* rise: it starts at 0.97, where little is left to gain, and
+// drops when the steps become too large, by PRD and by nearest neighbours alike. The useful range lies lower than the paper's as well, around 3 to 30. One reason
+// can be read off Algorithm 1: pooling divides the gradient by the number of pixels of a map, and this network's maps have 14×14, not 32×32. Whether a larger
+// network with Inception features follows the paper is for tier paper to say.
+//
 // ## The same numbers, your own figure
 //
 // The next cells read the finished run's table from the store. They train nothing and do not even link the tensor library,
