@@ -9,11 +9,10 @@ package experiments
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
+	"noisebook/pkg/atomicfile"
 	"noisebook/pkg/claim"
 	"noisebook/pkg/config"
 	"noisebook/pkg/engine"
@@ -100,14 +99,5 @@ func writeFile(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".partial-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name()) // fails after the rename, as it should
-	_, err = temporary.Write(content)
-	if err = errors.Join(err, temporary.Chmod(0o644), temporary.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return os.Rename(temporary.Name(), path)
+	return atomicfile.WriteBytes(path, content)
 }

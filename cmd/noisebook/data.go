@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"image/png"
 	"io"
-	"os"
 	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"noisebook/pkg/atomicfile"
 	"noisebook/pkg/data"
 )
 
@@ -140,15 +140,10 @@ func describeDataset(w io.Writer, dataset *data.Dataset) error {
 	return table.Flush()
 }
 
-func writeContactSheet(path string, dataset *data.Dataset, perClass, scale int, seed uint64) (err error) {
-	out, err := os.CreateTemp(filepath.Dir(path), ".samples-")
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, err)
-	}
-	defer os.Remove(out.Name())
+func writeContactSheet(path string, dataset *data.Dataset, perClass, scale int, seed uint64) error {
 	sheet := data.ContactSheet(dataset.Train, dataset.Classes, perClass, scale, seed)
-	if err := errors.Join(png.Encode(out, sheet), out.Chmod(0o644), out.Close()); err != nil {
+	if err := atomicfile.Write(path, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
-	return os.Rename(out.Name(), path)
+	return nil
 }

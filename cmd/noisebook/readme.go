@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"noisebook/pkg/atomicfile"
 )
 
 // The table of artifacts in the README lies between these comments.
@@ -40,7 +42,7 @@ func updateReadme(root string) (changed bool, err error) {
 	if err != nil || text == string(old) {
 		return false, err
 	}
-	return true, replaceFile(path, func(w io.Writer) error {
+	return true, atomicfile.Write(path, func(w io.Writer) error {
 		_, err := io.WriteString(w, text)
 		return err
 	})

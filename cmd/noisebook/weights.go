@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	experiments "noisebook/experiments/joint"
+	"noisebook/pkg/atomicfile"
 	"noisebook/pkg/config"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/parity/jointparity"
@@ -93,7 +94,7 @@ func newWeightsShipCommand() *cobra.Command {
 				return err
 			}
 			var run string
-			if err := replaceFile(path, func(w io.Writer) error {
+			if err := atomicfile.Write(path, func(w io.Writer) error {
 				run, err = experiments.Ship(w, store, at)
 				return err
 			}); err != nil {
@@ -131,7 +132,7 @@ func importJoint(configPath, in, out string, half bool) (*joint.Model, error) {
 		return nil, err
 	}
 	net := train.Network{Layout: model.Layout, Statistics: model.Statistics}
-	return model, replaceFile(out, func(w io.Writer) error {
+	return model, atomicfile.Write(out, func(w io.Writer) error {
 		return train.WriteWeights(w, net, train.Weights{Values: values, Statistics: statistics}, half,
 			map[string]string{"architecture": "joint", "config": string(description), "source": filepath.Base(in)})
 	})
@@ -158,32 +159,4 @@ func readJointConfig(path string) (joint.Config, error) {
 		return joint.Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
-}
-
-// replaceFile writes a file whole or not at all.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			temporary.Close()
-			os.Remove(temporary.Name())
-		}
-	}()
-	if err := write(temporary); err != nil {
-		return err
-	}
-	for _, step := range []func() error{
-		func() error { return temporary.Chmod(0o644) },
-		temporary.Sync,
-		temporary.Close,
-		func() error { return os.Rename(temporary.Name(), path) },
-	} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
 }

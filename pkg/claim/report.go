@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"noisebook/pkg/atomicfile"
 	"noisebook/pkg/tier"
 )
 
@@ -160,36 +161,11 @@ func WriteReport(results string, r Report) error {
 		return fmt.Errorf("report of %s: %w", r.Artifact, err)
 	}
 	path := ReportPath(results, r.Artifact)
-	if err := writeAtomically(path, append(data, '\n')); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("report of %s: %w", r.Artifact, err)
 	}
-	return nil
-}
-
-func writeAtomically(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".report-*")
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(data)
-	if err == nil {
-		err = temp.Chmod(0o644)
-	}
-	if err == nil {
-		err = temp.Sync()
-	}
-	if closeErr := temp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(temp.Name())
-		return err
+	if err := atomicfile.WriteBytes(path, append(data, '\n')); err != nil {
+		return fmt.Errorf("report of %s: %w", r.Artifact, err)
 	}
 	return nil
 }

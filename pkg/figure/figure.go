@@ -8,13 +8,14 @@
 package figure
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"noisebook/pkg/atomicfile"
 )
 
 // Figure is one rendered figure.
@@ -44,36 +45,12 @@ func (f *Figure) Save(dir, name string) (paths []string, err error) {
 		content   []byte
 	}{{".svg", f.SVG}, {".png", f.PNG}} {
 		path := filepath.Join(dir, name+file.extension)
-		if err := writeAtomic(path, file.content); err != nil {
+		if err := atomicfile.WriteBytes(path, file.content); err != nil {
 			return nil, fmt.Errorf("figure: save %s: %w", path, err)
 		}
 		paths = append(paths, path)
 	}
 	return paths, nil
-}
-
-// writeAtomic writes a file beside its destination and renames it into place.
-func writeAtomic(path string, content []byte) (err error) {
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(temporary.Name()))
-		}
-	}()
-	_, err = temporary.Write(content)
-	if err == nil {
-		err = temporary.Chmod(0o644)
-	}
-	if closing := temporary.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), path)
 }
 
 // provenanceOrder is the reading order of the keys a figure usually carries;

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"noisebook/pkg/atomicfile"
 )
 
 // kernelSpec is the part of Jupyter's kernel.json that this package reads and writes.
@@ -64,7 +66,7 @@ func (r Repository) InstallKernel(dataFolder string) (string, error) {
 		err = os.MkdirAll(filepath.Dir(path), 0o755)
 	}
 	if err == nil {
-		err = replaceFile(path, append(content, '\n'))
+		err = atomicfile.WriteBytes(path, append(content, '\n'))
 	}
 	if err != nil {
 		return "", fmt.Errorf("install kernel: %w", err)
@@ -115,26 +117,4 @@ func readSpec(path string) (kernelSpec, error) {
 		return kernelSpec{}, fmt.Errorf("kernel specification %s: %w", path, err)
 	}
 	return spec, nil
-}
-
-// replaceFile writes a file whole or not at all.
-func replaceFile(path string, content []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = temporary.Write(content)
-	if err == nil {
-		err = temporary.Chmod(0o644)
-	}
-	if closing := temporary.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary.Name()))
-	}
-	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"noisebook/pkg/atomicfile"
 )
 
 // labSettings silence what would ask other hosts: news and update checks.
@@ -24,7 +26,7 @@ func (r Repository) Lab(ctx context.Context, browser bool, arguments ...string) 
 	settings := filepath.Join(r.Root, ".venv", "share", "jupyter", "lab", "settings", "overrides.json")
 	err = os.MkdirAll(filepath.Dir(settings), 0o755)
 	if err == nil {
-		err = replaceFile(settings, []byte(labSettings))
+		err = atomicfile.WriteBytes(settings, []byte(labSettings))
 	}
 	if err != nil {
 		return fmt.Errorf("lab: settings: %w", err)

@@ -2,12 +2,11 @@ package npy
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
+
+	"noisebook/pkg/atomicfile"
 
 	npyio "codeberg.org/sbinet/npyio/npy"
 )
@@ -36,20 +35,11 @@ func Write[T Element](w io.Writer, shape []int, data []T) error {
 }
 
 // Save writes an array to a file, which appears whole or not at all.
-func Save[T Element](path string, shape []int, data []T) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("npy: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	if err := errors.Join(Write(file, shape, data), file.Chmod(0o644), file.Close()); err != nil {
+func Save[T Element](path string, shape []int, data []T) error {
+	if err := atomicfile.Write(path, func(w io.Writer) error { return Write(w, shape, data) }); err != nil {
 		return fmt.Errorf("npy: saving %s: %w", path, err)
 	}
-	return os.Rename(file.Name(), path)
+	return nil
 }
 
 func descr[T Element]() string {

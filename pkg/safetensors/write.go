@@ -7,38 +7,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"unicode/utf8"
+
+	"noisebook/pkg/atomicfile"
 )
 
 // Write writes tensors and metadata (which may be nil) to path: to a temporary
 // file beside it first, synced and then renamed, so that path holds either the
 // old content or all of the new.
-func Write(path string, tensors []Tensor, metadata map[string]string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
+func Write(path string, tensors []Tensor, metadata map[string]string) error {
+	if err := atomicfile.Write(path, func(w io.Writer) error { return Encode(w, tensors, metadata) }); err != nil {
 		return fmt.Errorf("safetensors: write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := Encode(f, tensors, metadata); err != nil {
-		return err
-	}
-	for _, step := range []func() error{
-		func() error { return f.Chmod(0o644) },
-		f.Sync,
-		f.Close,
-		func() error { return os.Rename(f.Name(), path) },
-	} {
-		if err := step(); err != nil {
-			return fmt.Errorf("safetensors: write %s: %w", path, err)
-		}
 	}
 	return nil
 }
