@@ -38,8 +38,8 @@ func (p Plan) String() string {
 		return out + "no step was timed (--measure N times one of batch N)"
 	}
 	whole := time.Duration(float64(p.StepTime) * float64(p.Batch) / float64(p.MeasuredBatch) * float64(p.Steps))
-	return out + fmt.Sprintf("measured on this machine: %.2f s a step of batch %d, peak %.1f GiB; the whole training would take about %s here",
-		p.StepTime.Seconds(), p.MeasuredBatch, float64(p.PeakBytes)/(1<<30), whole.Round(time.Hour))
+	return out + fmt.Sprintf("measured on this machine: %.2f s a step of batch %d, peak %.1f GiB; the whole training would take about %.0f hours here",
+		p.StepTime.Seconds(), p.MeasuredBatch, float64(p.PeakBytes)/(1<<30), whole.Hours())
 }
 
 // PlanTraining builds the graph of a training step without data. With a

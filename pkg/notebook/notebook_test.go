@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -258,6 +260,35 @@ func TestStoreFolder(t *testing.T) {
 	}
 }
 
+func TestAnswersOfAStageShareABlock(t *testing.T) {
+	screen := &frames{last: map[string]string{}}
+	p := &Progress{stages: map[string]*stageView{}, cached: map[string]*answers{}, now: time.Now, update: screen.update}
+	answer := func(stage, run string) {
+		p.StageFinished(track.StageEvent{Stage: stage, Run: run, Cached: true, Age: time.Minute}, nil)
+	}
+	answer("sample", "a1")
+	answer("score", "b1")
+	answer("sample", "a2")
+	answer("sample", "a3")
+	if len(screen.last) != 2 {
+		t.Fatalf("%d blocks for two stages: %v", len(screen.last), screen.last)
+	}
+	for _, content := range screen.last {
+		switch {
+		case strings.Contains(content, "score"):
+			if strings.Contains(content, "more") {
+				t.Errorf("one answer shows as %q", content)
+			}
+		default:
+			for _, want := range []string{"and 2 more", "run a1", "run a2", "run a3", "<details>"} {
+				if !strings.Contains(content, want) {
+					t.Errorf("%q does not show %q", content, want)
+				}
+			}
+		}
+	}
+}
+
 // frames is a notebook's display: the last content and the count of updates by id.
 type frames struct {
 	last  map[string]string
@@ -273,7 +304,7 @@ func TestProgressInANotebook(t *testing.T) {
 	out := capture(t)
 	clock := time.Unix(0, 0)
 	screen := frames{last: map[string]string{}}
-	p := &Progress{stages: map[string]*stageView{}, now: func() time.Time { return clock }, update: screen.update}
+	p := &Progress{stages: map[string]*stageView{}, cached: map[string]*answers{}, now: func() time.Time { return clock }, update: screen.update}
 	event := track.StageEvent{Stage: "train <1>", Run: "r1", Attempt: 1}
 	p.StageStarted(event)
 	for i := 1; i <= 100; i++ { // ten steps a second for ten seconds
@@ -303,15 +334,18 @@ func TestProgressInANotebook(t *testing.T) {
 		t.Errorf("the last state is %s", got)
 	}
 	p.StageFinished(track.StageEvent{Stage: "train", Run: "r0", Cached: true, Age: 3 * time.Hour}, nil)
-	if want := "train: cached from run r0 (3 h ago)\n"; out.String() != want {
-		t.Errorf("a cached stage prints %q, want %q", out, want)
+	if want := "<div>train: cached from run r0 (3 h ago)</div>"; !slices.Contains(slices.Collect(maps.Values(screen.last)), want) {
+		t.Errorf("a cached stage shows %v, want %q", screen.last, want)
+	}
+	if out.String() != "" {
+		t.Errorf("in a notebook stages print %q beside their blocks", out)
 	}
 }
 
 func TestProgressInATerminal(t *testing.T) {
 	out := capture(t)
 	clock := time.Unix(0, 0)
-	p := &Progress{stages: map[string]*stageView{}, now: func() time.Time { return clock }}
+	p := &Progress{stages: map[string]*stageView{}, cached: map[string]*answers{}, now: func() time.Time { return clock }}
 	event := track.StageEvent{Stage: "train", Run: "r1", Attempt: 1}
 	p.StageStarted(event)
 	for i := range 31 {

@@ -22,6 +22,7 @@ import (
 type Progress struct {
 	mu     sync.Mutex
 	stages map[string]*stageView // by run
+	cached map[string]*answers   // by stage
 	now    func() time.Time
 	update func(id, html string) // nil outside of a notebook
 }
@@ -39,7 +40,7 @@ const (
 
 // NewProgress returns an observer that writes to this cell's output.
 func NewProgress() *Progress {
-	p := &Progress{stages: map[string]*stageView{}, now: time.Now}
+	p := &Progress{stages: map[string]*stageView{}, cached: map[string]*answers{}, now: time.Now}
 	if gonbui.IsNotebook {
 		p.update = gonbui.UpdateHTML
 	}
@@ -56,6 +57,13 @@ type stageView struct {
 	done, total int
 	values      map[string]float64
 	loss        history
+}
+
+// answers are a stage's answers from the store in this cell: one block, so that
+// a sweep of sixty runs takes a line a stage and not sixty.
+type answers struct {
+	id    string
+	lines []string
 }
 
 // StageStarted opens a block for the stage.
@@ -99,7 +107,8 @@ func (p *Progress) StageProgress(e track.StageEvent, done, total int, values map
 }
 
 // StageFinished leaves the block in its last state: how long it took or why it
-// failed, and the curve. A stage that was answered from the store is one line.
+// failed, and the curve. Answers from the store are one line a stage, which
+// unfolds to all of them.
 func (p *Progress) StageFinished(e track.StageEvent, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,13 +118,33 @@ func (p *Progress) StageFinished(e track.StageEvent, err error) {
 	if err != nil {
 		line = fmt.Sprintf("%s: stopped: %s", e.Stage, strings.TrimPrefix(errorLine(err), "error: "))
 	}
-	if p.update == nil || view == nil {
+	switch {
+	case p.update != nil && view == nil && e.Cached && err == nil:
+		p.answered(e)
+		return
+	case p.update == nil || view == nil:
 		fmt.Fprintln(output, line)
 		return
 	}
 	view.total = 0 // no bar
 	p.frame(view, line)
 	flush()
+}
+
+// answered adds an answer from the store to its stage's block.
+func (p *Progress) answered(e track.StageEvent) {
+	a := p.cached[e.Stage]
+	if a == nil {
+		a = &answers{id: "cached_" + gonbui.UniqueId()}
+		p.cached[e.Stage] = a
+	}
+	a.lines = append(a.lines, html.EscapeString(e.String()))
+	if len(a.lines) == 1 {
+		p.update(a.id, "<div>"+a.lines[0]+"</div>")
+		return
+	}
+	p.update(a.id, fmt.Sprintf("<details><summary>%s, and %d more from the store</summary>%s</details>",
+		a.lines[0], len(a.lines)-1, strings.Join(a.lines[1:], "<br>")))
 }
 
 // StageWarning prints a warning.
