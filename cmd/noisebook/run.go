@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -69,6 +70,9 @@ func newRunCommand() *cobra.Command {
 				fmt.Fprintln(cmd.OutOrStdout(), plan)
 				return nil
 			}
+			if publish && len(options.overrides) > 0 {
+				return fmt.Errorf("--publish is for a tier as it is; leave out --set")
+			}
 			outcome, err := runArtifact(cmd, artifact, options)
 			if err != nil {
 				return err
@@ -127,7 +131,8 @@ func newFiguresCommand() *cobra.Command {
 			return nil
 		},
 	}
-	options.flags(command)
+	command.Flags().Var(&options.tier, "tier", "size of the experiments: smoke, quick, cpu or paper")
+	command.Flags().StringArrayVar(&options.recompute, "recompute", nil, "compute this `stage` anew, such as joint/sample; repeatable")
 	return command
 }
 
@@ -170,6 +175,11 @@ func newDemoCommand() *cobra.Command {
 }
 
 func runArtifact(cmd *cobra.Command, artifact experiments.Artifact, options runOptions) (experiments.Outcome, error) {
+	for _, override := range options.overrides {
+		if strings.HasPrefix(override, "tier=") {
+			return experiments.Outcome{}, fmt.Errorf("--set %s: a tier is more than its name; use --tier", override)
+		}
+	}
 	experiment, err := artifact.New(options.tier, options.overrides...)
 	if err != nil {
 		return experiments.Outcome{}, err

@@ -29,6 +29,17 @@ func AlphaSamples(t tier.Tier) AlphaSamplesConfig {
 // unguidedAndUp leaves the control out.
 func unguidedAndUp(t tier.Tier) []float64 { return sweptAlphas(t)[1:] }
 
+// Validate says what is wrong, by field.
+func (c AlphaSamplesConfig) Validate() error {
+	if err := c.GridConfig.Validate(); err != nil {
+		return err
+	}
+	if len(c.Classes) != 1 {
+		return fmt.Errorf("classes is %v: name one; joint/samples-by-class shows several", c.Classes)
+	}
+	return nil
+}
+
 // Run samples, measures, draws and judges.
 func (c AlphaSamplesConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
 	return grid{

@@ -167,8 +167,8 @@ type sweepClaim struct {
 
 func sweepClaims() []sweepClaim {
 	return []sweepClaim{
-		{Shape: claim.Shape{Claim: "precision rises with α", Check: claim.Monotone(claim.Trend{X: "alpha", Y: "precision", Direction: claim.Rises, Threshold: 0.8})}},
-		{Shape: claim.Shape{Claim: "recall falls with α", Check: claim.Monotone(claim.Trend{X: "alpha", Y: "recall", Direction: claim.Falls, Threshold: 0.8})}},
+		{Shape: claim.Shape{Claim: "precision rises with α", Check: claim.Monotone(claim.Trend{X: "alpha", Y: "precision", Direction: claim.Rises, Threshold: 0.8, MinPoints: 6})}},
+		{Shape: claim.Shape{Claim: "recall falls with α", Check: claim.Monotone(claim.Trend{X: "alpha", Y: "recall", Direction: claim.Falls, Threshold: 0.8, MinPoints: 6})}},
 		{Shape: claim.Shape{Claim: "precision and recall are best together for an α in [100, 250]", Check: bestTogether}},
 		{Shape: claim.Shape{Claim: "control: −α lowers the share of the target class below no guidance", Check: controlMisses}, withControl: true},
 	}
@@ -200,7 +200,7 @@ func controlMisses(t table.Table) (claim.Evidence, error) {
 		switch {
 		case alpha == 0:
 			plain = rate
-		case alpha < 0:
+		case alpha < 0 && !(rate <= control): // of several controls the worst
 			control = rate
 		}
 		return err

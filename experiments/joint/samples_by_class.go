@@ -35,6 +35,20 @@ func SamplesByClass(t tier.Tier) SamplesByClassConfig {
 	return c
 }
 
+// Validate says what is wrong, by field.
+func (c SamplesByClassConfig) Validate() error {
+	if err := c.GridConfig.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case len(c.Alphas) != 1:
+		return fmt.Errorf("alphas is %v: name one step size; joint/alpha-samples compares several", c.Alphas)
+	case len(c.Classes) == 0:
+		return fmt.Errorf("classes is empty: name the rows")
+	}
+	return nil
+}
+
 // Run samples, measures, draws and judges.
 func (c SamplesByClassConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
 	return grid{

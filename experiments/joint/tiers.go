@@ -175,7 +175,7 @@ func describe(c ModelConfig) string {
 func stamp[R any](result track.Result[R], c ModelConfig, t tier.Tier, trained TrainedModel, n, features string) map[string]string {
 	caption := map[string]string{
 		"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(t), "data": c.Dataset,
-		"n": n, "seed": fmt.Sprint(c.Train.Seed), "model": fmt.Sprintf("%s, %d parameters", describe(c), trained.Parameters),
+		"n": n, "training seed": fmt.Sprint(c.Train.Seed), "model": fmt.Sprintf("%s, %d parameters", describe(c), trained.Parameters),
 	}
 	if features != "" {
 		caption["features"] = features

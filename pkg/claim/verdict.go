@@ -101,8 +101,6 @@ func (n Number) Judge(at tier.Tier, value float64, ours Setting) Judgement {
 		return j
 	}
 	j.Value = &value
-	distance := value - reported
-	j.Distance = fmt.Sprintf("%+.4g", distance)
 	reasons := n.Setting.Differences(ours)
 	if at != tier.Paper {
 		reasons = append(reasons, fmt.Sprintf("tier %s is smaller than the paper's", at))
@@ -112,12 +110,15 @@ func (n Number) Judge(at tier.Tier, value float64, ours Setting) Judgement {
 	}
 	// The slack keeps 95.3 − 95.1 within a tolerance of 0.2.
 	slack := 1e-9 * math.Max(1, math.Abs(reported))
-	switch {
-	case len(reasons) > 0:
+	if len(reasons) > 0 { // then no distance either: the two must not be subtracted
 		j.Verdict, j.Reason = NotComparable, strings.Join(reasons, "; ")
-	case math.Abs(distance) <= n.Tolerance+slack:
+		return j
+	}
+	distance := value - reported
+	j.Distance = fmt.Sprintf("%+.4g", distance)
+	if math.Abs(distance) <= n.Tolerance+slack {
 		j.Verdict = Reproduced
-	default:
+	} else {
 		j.Verdict, j.Detail = Differs, fmt.Sprintf("tolerance %.4g", n.Tolerance)
 	}
 	return j

@@ -41,8 +41,6 @@ func (c Config) Validate() error {
 		return fmt.Errorf("method is %q: use ancestral or ddim", c.Method)
 	case c.Variance != "" && c.Variance != process.FixedLarge && c.Variance != process.FixedSmall:
 		return fmt.Errorf("variance is %q: use %s or %s", c.Variance, process.FixedLarge, process.FixedSmall)
-	case c.Variance != "" && c.Variance != process.FixedLarge && c.Variance != process.FixedSmall:
-		return fmt.Errorf("variance is %q: use %s or %s", c.Variance, process.FixedLarge, process.FixedSmall)
 	case c.Steps < 0:
 		return fmt.Errorf("steps is %d: it must not be negative", c.Steps)
 	case !(c.Eta >= 0 && c.Eta <= 1):
