@@ -36,9 +36,9 @@ var tier = notebook.Tier()
 // Changes to the tier's defaults, written as for noisebook run --set. Uncomment some and run all cells.
 var changes = []string{
 	// "classes=8",                // bags; 0 to 9 in the order of the data set
-	// "columns=16"
+	// "columns=16",
 	// "seed=1",                   // other noise to start from
-	// "alphas=0,100,250,1000,4000"
+	// "alphas=0,2,5,20,4000",
 }
 
 //gonb:%%
@@ -114,7 +114,7 @@ notebook.Show(notebook.Must(figure.Curves(long, figure.CurvesSpec{
 //
 // - Show another class. Trousers (1) have one shape, bags (8) have many: whose diversity has more to lose?
 // - Take `seed=1` and `seed=2`. Which differences between rows survive other noise?
-// - At a huge $\alpha$ images look *too much* like their class, like a caricature. `fid` in the table compares them with real
-//   images: at which $\alpha$ does it turn?
+// - At a huge $\alpha$ images look *too much* like their class, like a caricature. The FID of whole sets in
+//   `alpha-sweep.ipynb` compares them with real images: at which $\alpha$ does it turn?
 //
 // From a terminal: `bin/noisebook run joint/alpha-samples --tier quick --set classes=8`.

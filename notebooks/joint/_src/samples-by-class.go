@@ -34,7 +34,7 @@ var tier = notebook.Tier()
 
 // Changes to the tier's defaults, written as for noisebook run --set. Uncomment some and run all cells.
 var changes = []string{
-	// "alphas=100",               // push less
+	// "alphas=3",                 // push less
 	// "classes=6,2,4",            // the hard ones: shirt, pullover, coat
 	// "seed=1",                   // other noise to start from
 }
@@ -98,4 +98,4 @@ notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "What a LeN
 // - Take a negative $\alpha$: now the rows must show anything *but* their class.
 // - Which class falls first when you push less? Is it the one that the classifier itself confuses most often?
 //
-// From a terminal: `bin/noisebook run joint/samples-by-class --tier quick --set alphas=100`.
+// From a terminal: `bin/noisebook run joint/samples-by-class --tier quick --set alphas=3`.

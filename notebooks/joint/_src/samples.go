@@ -37,7 +37,7 @@ var changes = []string{
 	// "sampler.steps=100",        // more of the chain's 500 steps
 	// "sampler.method=ddim",      // no fresh noise on the way
 	// "model.objective.noisy=none", // clean-only training, as for the paper's figure
-	// "seed=1"
+	// "seed=1",
 }
 
 //gonb:%%
@@ -61,7 +61,7 @@ notebook.Show(outcome)
 // %% [markdown]
 // ## Reading the verdicts
 //
-// The paper's numbers are beside ours, and yet the verdict below tier paper is *not comparable*. That is not modesty: a Fréchet distance
+// The paper's numbers are beside ours, and yet the verdict is *not comparable*. That is not modesty: a Fréchet distance
 // in the features of a LeNet is on another scale than one in Inception features, and it depends on the number of
 // samples. Two such numbers must not be subtracted.
 
