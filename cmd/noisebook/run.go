@@ -119,11 +119,17 @@ func newFiguresCommand() *cobra.Command {
 		Short: "Run every artifact and publish tables, verdicts and plots, from the store where it can",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Files are written after the last run: a run that follows would be
+			// recorded as made by a changed checkout.
+			var outcomes []experiments.Outcome
 			for _, artifact := range artifacts() {
 				outcome, err := runArtifact(cmd, artifact, options)
 				if err != nil {
 					return err
 				}
+				outcomes = append(outcomes, outcome)
+			}
+			for _, outcome := range outcomes {
 				if err := show(cmd, outcome, true); err != nil {
 					return err
 				}
