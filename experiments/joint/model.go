@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -99,10 +98,6 @@ func trainModel(ctx context.Context, job *track.Job, c ModelConfig) (TrainedMode
 	if err := fits(dataset, c.Network); err != nil {
 		return TrainedModel{}, err
 	}
-	batches, err := data.NewBatches(dataset.Train, c.Train.Batch, c.Train.Seed)
-	if err != nil {
-		return TrainedModel{}, err
-	}
 	model, err := joint.New(c.Network)
 	if err != nil {
 		return TrainedModel{}, err
@@ -117,24 +112,11 @@ func trainModel(ctx context.Context, job *track.Job, c ModelConfig) (TrainedMode
 	}
 	net := network(model)
 	recent := newWindow(100)
-	trained, err := train.Run(ctx, e, net, objective, batches,
-		[3]int{dataset.Train.Height, dataset.Train.Width, dataset.Train.Channels}, c.Train,
-		train.Options{
-			Checkpoint: filepath.Join(job.Scratch(), "checkpoint.safetensors"),
-			Resumed:    func(step int) { job.Note(fmt.Sprintf("resumed at step %d", step)) },
-			Saving:     func(int) { job.Flush() }, // a failing store does not stop the training
-			Progress: func(step, total int, values map[string]float64) {
-				recent.add(values["diffusion"])
-				job.Progress(step, total, values)
-				if step%10 == 0 || step == total {
-					job.Log(step, values)
-				}
-			},
-		})
+	weights, err := experiments.Train(ctx, job, e, net, objective, dataset.Train, c.Train,
+		func(values map[string]float64) { recent.add(values["diffusion"]) })
 	if err != nil {
 		return TrainedModel{}, err
 	}
-	weights := train.Weights{Values: trained.Average, Statistics: trained.Statistics}
 	test := testSplit(dataset, c.TestImages)
 	accuracy, err := testAccuracy(ctx, e, model, weights, test)
 	if err != nil {

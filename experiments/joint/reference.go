@@ -3,7 +3,6 @@ package joint
 import (
 	"context"
 	"io"
-	"path/filepath"
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
@@ -53,10 +52,6 @@ func fitReference(ctx context.Context, job *track.Job, c ReferenceConfig) (Refer
 	if err != nil {
 		return Reference{}, err
 	}
-	batches, err := data.NewBatches(dataset.Train, c.Train.Batch, c.Train.Seed)
-	if err != nil {
-		return Reference{}, err
-	}
 	lenet, err := features.NewLeNet(dataset.Train.Height, dataset.Train.Channels, len(dataset.Classes))
 	if err != nil {
 		return Reference{}, err
@@ -65,21 +60,10 @@ func fitReference(ctx context.Context, job *track.Job, c ReferenceConfig) (Refer
 	if err != nil {
 		return Reference{}, err
 	}
-	trained, err := train.Run(ctx, e, lenet.Network, lenet.Objective, batches,
-		[3]int{dataset.Train.Height, dataset.Train.Width, dataset.Train.Channels}, c.Train,
-		train.Options{
-			Checkpoint: filepath.Join(job.Scratch(), "checkpoint.safetensors"),
-			Progress: func(step, total int, values map[string]float64) {
-				job.Progress(step, total, values)
-				if step%10 == 0 || step == total {
-					job.Log(step, values)
-				}
-			},
-		})
+	weights, err := experiments.Train(ctx, job, e, lenet.Network, lenet.Objective, dataset.Train, c.Train, nil)
 	if err != nil {
 		return Reference{}, err
 	}
-	weights := train.Weights{Values: trained.Average, Statistics: trained.Statistics}
 	test := testSplit(dataset, c.Images)
 	measured, logits, err := lenet.Measure(ctx, e, weights, test)
 	if err != nil {

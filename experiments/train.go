@@ -1,0 +1,38 @@
+package experiments
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"noisebook/pkg/data"
+	"noisebook/pkg/engine"
+	"noisebook/pkg/track"
+	"noisebook/pkg/train"
+)
+
+// Train fits a network to a split as a tracked job: checkpoints lie in the
+// job's scratch folder, every step is progress and every tenth is logged.
+// Watch, which may be nil, sees each step's values. What comes back is the
+// moving average of the weights with the last running statistics.
+func Train(ctx context.Context, job *track.Job, e *engine.Engine, net train.Network, objective train.Objective, images data.Split, c train.Config, watch func(values map[string]float64)) (train.Weights, error) {
+	batches, err := data.NewBatches(images, c.Batch, c.Seed)
+	if err != nil {
+		return train.Weights{}, err
+	}
+	trained, err := train.Run(ctx, e, net, objective, batches, [3]int{images.Height, images.Width, images.Channels}, c, train.Options{
+		Checkpoint: filepath.Join(job.Scratch(), "checkpoint.safetensors"),
+		Resumed:    func(step int) { job.Note(fmt.Sprintf("resumed at step %d", step)) },
+		Saving:     func(int) { job.Flush() }, // a failing store does not stop the training
+		Progress: func(step, total int, values map[string]float64) {
+			if watch != nil {
+				watch(values)
+			}
+			job.Progress(step, total, values)
+			if step%10 == 0 || step == total {
+				job.Log(step, values)
+			}
+		},
+	})
+	return train.Weights{Values: trained.Average, Statistics: trained.Statistics}, err
+}
