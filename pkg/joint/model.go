@@ -66,7 +66,7 @@ func (m *Model) Evaluate(weights, statistics *Node) *nn.Pass {
 func (m *Model) Pool(f nn.Features, t *Node) *Node {
 	var parts []*Node
 	for _, features := range f.Maps() {
-		parts = append(parts, ReduceMean(features, 1, 2))
+		parts = append(parts, ReduceMean(nn.Wide(features), 1, 2))
 	}
 	return Concatenate(append(parts, InsertAxes(ConvertDType(t, dtypes.Float32), -1)), -1)
 }

@@ -52,7 +52,7 @@ func (a SelfAttention) Forward(p *Pass, x *Node) *Node {
 	q, k, v := MulScalar(part(0), scale), MulScalar(part(1), scale), part(2)
 
 	scores := DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1})
-	mixed := DotGeneral(Softmax(scores, -1), []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1})
+	mixed := DotGeneral(p.Narrow(Softmax(Wide(scores), -1)), []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1})
 	mixed = Reshape(TransposeAllDims(mixed, 0, 2, 1, 3), b, positions, c)
 	return Add(x, Reshape(a.Project.Forward(p, mixed), d...))
 }

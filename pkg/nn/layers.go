@@ -26,8 +26,8 @@ func NewLinear(l *Layout, name string, in, out int) Linear {
 func (n Linear) Forward(p *Pass, x *Node) *Node {
 	defer engine.InLayer(n.name)
 	last := x.Rank() - 1
-	y := DotGeneral(x, []int{last}, nil, p.Of(n.Weight), []int{0}, nil)
-	return Add(y, ExpandLeftToRank(p.Of(n.Bias), y.Rank()))
+	y := DotGeneral(p.Narrow(x), []int{last}, nil, p.Narrow(p.Of(n.Weight)), []int{0}, nil)
+	return p.Narrow(Add(Wide(y), ExpandLeftToRank(p.Of(n.Bias), y.Rank())))
 }
 
 // Conv2D is a square convolution (cross-correlation) with zero padding on every side, as PyTorch pads.
@@ -61,8 +61,8 @@ func NewConv2D(l *Layout, name string, size, in, out int, options Conv2DOptions)
 func (c Conv2D) Forward(p *Pass, x *Node) *Node {
 	defer engine.InLayer(c.name)
 	size := c.Kernel.Shape[0]
-	y := convolve(x, p.Of(c.Kernel), c.stride, size/2)
-	return Add(y, Reshape(p.Of(c.Bias), 1, 1, 1, -1))
+	y := convolve(p.Narrow(x), p.Narrow(p.Of(c.Kernel)), c.stride, size/2)
+	return p.Narrow(Add(Wide(y), Reshape(p.Of(c.Bias), 1, 1, 1, -1)))
 }
 
 func convolve(x, kernel *Node, stride, padding int) *Node {
@@ -97,10 +97,11 @@ func (n GroupNorm) Modulated(p *Pass, x, scale, shift *Node) *Node {
 	gain := BroadcastToDims(InsertAxes(p.Of(n.Scale), 0), b, c)
 	offset := BroadcastToDims(InsertAxes(p.Of(n.Bias), 0), b, c)
 	if scale != nil {
+		scale, shift = Wide(scale), Wide(shift)
 		gain = Mul(gain, OnePlus(scale))
 		offset = Add(Mul(offset, OnePlus(scale)), shift)
 	}
-	return normalize(x, gain, offset, n.groups)
+	return p.Narrow(normalize(Wide(x), gain, offset, n.groups))
 }
 
 // normalize is (x − mean)/√(variance + ε)·gain + offset with moments over space
@@ -196,6 +197,7 @@ func NewBatchNorm(l, statistics *Layout, name string, features int) BatchNorm {
 // Forward normalises by the batch in training and by the running statistics otherwise.
 func (n BatchNorm) Forward(p *Pass, x *Node) *Node {
 	defer engine.InLayer(n.name)
+	x = Wide(x)
 	mean, variance := InsertAxes(p.statistics.Of(n.Mean), 0), InsertAxes(p.statistics.Of(n.Variance), 0)
 	if p.Training() {
 		count := float64(x.Shape().Dimensions[0])

@@ -80,6 +80,9 @@ type Pass struct {
 	updates    map[int]*Node // new running statistics by offset
 	random     *Node         // state of the random numbers, nil when evaluating
 
+	// Precision is of products and of the activations between them.
+	Precision Precision
+
 	// Observe, when set, sees what each block of a network puts out, by the block's name.
 	Observe func(block string, output *Node)
 }
@@ -89,6 +92,31 @@ func (p *Pass) observe(block string, output *Node) {
 		p.Observe(block, output)
 	}
 }
+
+// Precision is the type of number that a pass computes in; the zero value is
+// [Float32]. The weights themselves are float32 always.
+type Precision string
+
+const (
+	Float32 Precision = "float32"
+	// BFloat16 halves the memory of activations and is what tensor cores
+	// multiply fast (Kalamkar et al. 2019, arXiv 1905.12322). Statistics of
+	// norms, softmax, losses, sums over a batch and the gradient of the weights
+	// stay float32: see [Wide].
+	BFloat16 Precision = "bfloat16"
+)
+
+// Narrow casts an operand to the pass's precision: an activation, or a weight at
+// its use, so that the gradient of each use is added in float32.
+func (p *Pass) Narrow(x *Node) *Node {
+	if p.Precision == BFloat16 {
+		return ConvertDType(x, dtypes.BFloat16)
+	}
+	return x
+}
+
+// Wide casts to float32 what is about to be summed, divided or exponentiated.
+func Wide(x *Node) *Node { return ConvertDType(x, dtypes.Float32) }
 
 // Evaluate begins a pass in evaluation mode.
 func Evaluate(weights, statistics *Weights) *Pass {

@@ -209,7 +209,7 @@ func (u *UNet) Decode(p *Pass, f Features) *Node {
 		h = block.forward(p, h, f.Skips[len(f.Skips)-1-i], f.Embedding)
 		p.observe(fmt.Sprintf("decoder.%d", i), h)
 	}
-	return unfold(u.output.Forward(p, SiLU(u.norm.Forward(p, h))), u.config.Patch)
+	return Wide(unfold(u.output.Forward(p, SiLU(u.norm.Forward(p, h))), u.config.Patch))
 }
 
 // PredictNoise is Decode(Encode(x, t)).
