@@ -40,7 +40,7 @@ func newMetricFIDCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e.Values = map[string]float64{"fid": distance}
+			e.Values = map[string]float64{"fid": distance.Value}
 			e.Settings = map[string]any{"covariance": "divisor n-1, float64"}
 			if e.Dimension >= min(e.Generated.Samples, e.Reference.Samples) {
 				e.Note = "no more samples than features: the covariances are singular and the distance is biased upwards"
@@ -64,12 +64,12 @@ func newMetricPRDCommand() *cobra.Command {
 			if options.Clusters < 1 || options.Runs < 1 || options.Angles < 3 {
 				return fmt.Errorf("metric prd: --clusters %d --runs %d --angles %d: want at least 1, 1 and 3", options.Clusters, options.Runs, options.Angles)
 			}
-			curve, err := metric.PRD(generated, reference, options)
+			curve, err := metric.PRD(reference, generated, options)
 			if err != nil {
 				return err
 			}
 			precision, recall := curve.Summary()
-			e.Values = map[string]float64{"precision": precision, "recall": recall}
+			e.Values = map[string]float64{"precision": precision.Value, "recall": recall.Value}
 			e.Settings = map[string]any{
 				"clusters": options.Clusters, "runs": options.Runs, "angles": options.Angles, "seed": options.Seed,
 				"precision": "max F_1/8", "recall": "max F_8",

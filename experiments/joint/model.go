@@ -204,7 +204,8 @@ func accuracy(logits *mat.Dense, labels []int32) (float64, error) {
 	for i, label := range labels {
 		truth[i] = int(label)
 	}
-	return metric.Accuracy(predictions, truth)
+	share, err := metric.Accuracy(predictions, truth)
+	return share.Value, err
 }
 
 // window is the mean of the last values.

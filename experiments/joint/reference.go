@@ -165,17 +165,20 @@ func measure(ctx context.Context, job *track.Job, store *track.Store, c ScoreCon
 		s.TargetRate = append(s.TargetRate, rate)
 		s.Diversity = append(s.Diversity, spread(pick(fake, rows)))
 	}
-	if s.FID, err = metric.FID(real, fake); err != nil {
-		return Scores{}, err
-	}
-	compared := subset(real, len(targets), c.Seed)
-	curve, err := metric.PRD(fake, compared, metric.PRDOptions{Seed: c.Seed})
+	distance, err := metric.FID(real, fake)
 	if err != nil {
 		return Scores{}, err
 	}
-	s.Precision, s.Recall = curve.Summary()
+	s.FID = distance.Value
+	compared := subset(real, len(targets), c.Seed)
+	curve, err := metric.PRD(compared, fake, metric.PRDOptions{Seed: c.Seed})
+	if err != nil {
+		return Scores{}, err
+	}
+	precision, recall := curve.Summary()
+	s.Precision, s.Recall = precision.Value, recall.Value
 	nearest, err := metric.Neighbourhood(compared, fake, metric.NeighbourhoodOptions{Closed: true})
-	s.NearestPrecision, s.NearestRecall = nearest.Precision, nearest.Recall
+	s.NearestPrecision, s.NearestRecall = nearest.Precision.Value, nearest.Recall.Value
 	return s, err
 }
 

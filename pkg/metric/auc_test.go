@@ -22,12 +22,12 @@ func TestAUCGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantNear(t, "AUC", auc, test.auc, 1e-9)
+		wantNear(t, "AUC", auc.Value, test.auc, 1e-9)
 		precision, err := AveragePrecision(scores, labels, test.weights)
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantNear(t, "average precision", precision, test.precision, 1e-9)
+		wantNear(t, "average precision", precision.Value, test.precision, 1e-9)
 	}
 }
 
@@ -38,7 +38,7 @@ func TestAUCProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "AUC by counting pairs", auc, 4.5/6, 1e-15)
+	wantNear(t, "AUC by counting pairs", auc.Value, 4.5/6, 1e-15)
 
 	negated := make([]float64, len(scores))
 	doubled, weights := append(scores, scores[1], scores[3]), []float64{1, 2, 1, 2, 1}
@@ -49,7 +49,7 @@ func TestAUCProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "AUC of negated scores", reversed, 1-auc, 1e-15)
+	wantNear(t, "AUC of negated scores", reversed.Value, 1-auc.Value, 1e-15)
 
 	// A weight of 2 is the sample twice.
 	weighted, err := ROCAUC(scores, labels, weights)
@@ -60,30 +60,42 @@ func TestAUCProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "weighted AUC", weighted, repeated, 1e-15)
+	wantNear(t, "weighted AUC", weighted.Value, repeated.Value, 1e-15)
 }
 
 func TestMultilabel(t *testing.T) {
 	// Class 1 has no positive, class 2 no negative.
 	scores := mat.NewDense(3, 3, []float64{0.9, 0.2, 0.3, 0.1, 0.5, 0.6, 0.8, 0.4, 0.7})
 	labels := mat.NewDense(3, 3, []float64{1, 0, 1, 0, 0, 1, 1, 0, 1})
-	s, err := Multilabel(scores, labels)
+	s, err := Multilabel(scores, labels, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mean, undefined := s.MacroAUC()
-	wantNear(t, "macro AUC", mean, 1, 0)
-	if undefined != 2 {
-		t.Errorf("%d classes without an AUC, want 2", undefined)
+	for absent, want := range map[AbsentClass]float64{SkipAbsent: 1, AbsentAsZero: 1. / 3, AbsentUndefined: math.NaN()} {
+		mean, err := s.MacroAUC(absent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mean.Value != want && !(math.IsNaN(mean.Value) && math.IsNaN(want)) {
+			t.Errorf("macro AUC %v with absent classes %s, want %v", mean.Value, absent, want)
+		}
+		if mean.N["classes without"] != 2 || mean.N["classes with a score"] != 1 || len(mean.Notes) != 1 {
+			t.Errorf("macro AUC says %v and %v, want 2 classes without a score and a note", mean.N, mean.Notes)
+		}
 	}
-	mean, undefined = s.MacroAveragePrecision()
-	wantNear(t, "macro average precision", mean, 1, 1e-15)
-	if undefined != 1 {
-		t.Errorf("%d classes without a positive, want 1", undefined)
+	mean, err := s.MacroAveragePrecision(SkipAbsent)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if w := s.WeightedAUC(); !math.IsNaN(w) {
+	wantNear(t, "macro average precision", mean.Value, 1, 1e-15)
+	if mean.N["classes without"] != 1 {
+		t.Errorf("%d classes without a positive, want 1", mean.N["classes without"])
+	}
+	if w := s.WeightedAUC().Value; !math.IsNaN(w) {
 		t.Errorf("weighted AUC %v, want NaN", w)
 	}
+	_, err = s.MacroAUC("ignore")
+	wantError(t, err, "no rule")
 }
 
 func TestAUCRefuses(t *testing.T) {
@@ -107,10 +119,10 @@ func TestAUCRefuses(t *testing.T) {
 	wantError(t, err, "pair up")
 	_, err = AveragePrecision([]float64{1, 2}, []int{0, 1}, []float64{1, math.Inf(1)})
 	wantError(t, err, "+Inf")
-	_, err = Multilabel(normal(3, 2, 0, 1), normal(3, 2, 0, 2))
+	_, err = Multilabel(normal(3, 2, 0, 1), normal(3, 2, 0, 2), nil)
 	wantError(t, err, "want 0 or 1")
-	_, err = Multilabel(normal(3, 2, 0, 1), normal(2, 2, 0, 2))
+	_, err = Multilabel(normal(3, 2, 0, 1), normal(2, 2, 0, 2), nil)
 	wantError(t, err, "3x2 scores for 2x2")
-	_, err = Multilabel(withNaN(normal(3, 2, 0, 1)), mat.NewDense(3, 2, nil))
+	_, err = Multilabel(withNaN(normal(3, 2, 0, 1)), mat.NewDense(3, 2, nil), nil)
 	wantError(t, err, "NaN")
 }

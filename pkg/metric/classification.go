@@ -8,9 +8,9 @@ import (
 )
 
 // Accuracy is the share of predictions that equal their label.
-func Accuracy(predictions, labels []int) (float64, error) {
+func Accuracy(predictions, labels []int) (Score, error) {
 	if err := checkPaired("predictions", len(predictions), "labels", len(labels)); err != nil {
-		return 0, err
+		return Score{}, err
 	}
 	right := 0
 	for i, p := range predictions {
@@ -18,7 +18,11 @@ func Accuracy(predictions, labels []int) (float64, error) {
 			right++
 		}
 	}
-	return float64(right) / float64(len(labels)), nil
+	return accuracyScore(right, len(labels)), nil
+}
+
+func accuracyScore(right, samples int) Score {
+	return Score{Name: "accuracy", Value: float64(right) / float64(samples), N: map[string]int{"samples": samples}}
 }
 
 // Argmax is the class of the highest score in each row of scores [samples,
@@ -38,19 +42,19 @@ func Argmax(scores *mat.Dense) ([]int, error) {
 // TopK is the share of samples whose label is among the k highest scores of
 // their row of scores [samples, classes]; of equal scores the lower class
 // counts as higher, as in Argmax. k is 1 to classes.
-func TopK(scores *mat.Dense, labels []int, k int) (float64, error) {
+func TopK(scores *mat.Dense, labels []int, k int) (Score, error) {
 	samples, classes := scores.Dims()
 	if err := checkPaired("rows of scores", samples, "labels", len(labels)); err != nil {
-		return 0, err
+		return Score{}, err
 	}
 	if k < 1 || k > classes {
-		return 0, fmt.Errorf("metric: top-%d of %d classes, want 1 to %d", k, classes, classes)
+		return Score{}, fmt.Errorf("metric: top-%d of %d classes, want 1 to %d", k, classes, classes)
 	}
 	if err := checkLabels("the label set", labels, classes); err != nil {
-		return 0, err
+		return Score{}, err
 	}
 	if err := checkFinite("the score matrix", scores); err != nil {
-		return 0, err
+		return Score{}, err
 	}
 	right := 0
 	for i, label := range labels {
@@ -65,7 +69,10 @@ func TopK(scores *mat.Dense, labels []int, k int) (float64, error) {
 			right++
 		}
 	}
-	return float64(right) / float64(samples), nil
+	return Score{
+		Name: fmt.Sprintf("top-%d accuracy", k), Value: float64(right) / float64(samples), N: map[string]int{"samples": samples},
+		Settings: map[string]any{"classes": classes, "ties": "the lower class ranks higher"},
+	}, nil
 }
 
 // Confusion counts predictions by true and predicted class; every score of a
@@ -102,61 +109,77 @@ func (c *Confusion) Count(label, prediction int) int { return c.counts[label][pr
 
 // Accuracy is the share of right predictions. Over single-label predictions it
 // is the micro F1 too.
-func (c *Confusion) Accuracy() float64 {
+func (c *Confusion) Accuracy() Score {
 	right := 0
 	for class := range c.counts {
 		right += c.counts[class][class]
 	}
-	return float64(right) / float64(c.samples)
+	return accuracyScore(right, c.samples)
 }
 
 // Precision is the share of predictions of the class that are right, 0 when
 // it is never predicted.
-func (c *Confusion) Precision(class int) float64 {
-	return ratio(c.counts[class][class], c.predicted(class))
+func (c *Confusion) Precision(class int) Score {
+	return c.ofClass("precision", class, ratio(c.counts[class][class], c.predicted(class)))
 }
 
 // Recall is the share of the class's samples that are found, 0 when it has none.
-func (c *Confusion) Recall(class int) float64 {
-	return ratio(c.counts[class][class], c.support(class))
+func (c *Confusion) Recall(class int) Score {
+	return c.ofClass("recall", class, ratio(c.counts[class][class], c.support(class)))
 }
 
 // F1 is the harmonic mean of the class's precision and recall, 0 when the
-// class neither occurs nor is predicted.
-func (c *Confusion) F1(class int) float64 {
-	return ratio(2*c.counts[class][class], c.support(class)+c.predicted(class))
-}
+// class neither occurs nor is predicted. F1(1) of two classes is binary F1.
+func (c *Confusion) F1(class int) Score { return c.ofClass("F1", class, c.f1(class)) }
 
 // MacroF1 is the mean of F1 over all classes, those that neither occur nor are
 // predicted counting as 0.
-func (c *Confusion) MacroF1() float64 {
+func (c *Confusion) MacroF1() Score {
 	sum := 0.0
 	for class := range c.counts {
-		sum += c.F1(class)
+		sum += c.f1(class)
 	}
-	return sum / float64(len(c.counts))
+	return c.overClasses("F1 (macro)", "all classes, unseen ones as 0", sum/float64(len(c.counts)))
 }
 
 // MacroF1Seen is the mean of F1 over the classes that occur or are predicted,
 // what scikit-learn's f1_score prints when it is not told the classes.
-func (c *Confusion) MacroF1Seen() float64 {
+func (c *Confusion) MacroF1Seen() Score {
 	sum, seen := 0.0, 0
 	for class := range c.counts {
 		if c.support(class)+c.predicted(class) > 0 {
-			sum += c.F1(class)
+			sum += c.f1(class)
 			seen++
 		}
 	}
-	return sum / float64(seen)
+	return c.overClasses("F1 (macro)", "classes that occur or are predicted", sum/float64(seen))
 }
 
 // WeightedF1 is the mean of F1 weighted by how often each class occurs.
-func (c *Confusion) WeightedF1() float64 {
+func (c *Confusion) WeightedF1() Score {
 	sum := 0.0
 	for class := range c.counts {
-		sum += c.F1(class) * float64(c.support(class))
+		sum += c.f1(class) * float64(c.support(class))
 	}
-	return sum / float64(c.samples)
+	return c.overClasses("F1 (by prevalence)", "all classes, by their samples", sum/float64(c.samples))
+}
+
+func (c *Confusion) f1(class int) float64 {
+	return ratio(2*c.counts[class][class], c.support(class)+c.predicted(class))
+}
+
+func (c *Confusion) ofClass(name string, class int, value float64) Score {
+	return Score{
+		Name: name, Value: value, N: map[string]int{"samples": c.samples, "positives": c.support(class)},
+		Settings: map[string]any{"positive class": class, "classes": len(c.counts)},
+	}
+}
+
+func (c *Confusion) overClasses(name, average string, value float64) Score {
+	return Score{
+		Name: name, Value: value, N: map[string]int{"samples": c.samples},
+		Settings: map[string]any{"average": average, "classes": len(c.counts)},
+	}
 }
 
 func (c *Confusion) support(class int) int {

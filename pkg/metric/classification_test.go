@@ -15,7 +15,7 @@ func TestClassificationGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantNear(t, "top-k", got, want, 1e-12)
+		wantNear(t, "top-k", got.Value, want, 1e-12)
 	}
 	predictions, err := Argmax(logits)
 	if err != nil {
@@ -25,13 +25,13 @@ func TestClassificationGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "accuracy", share, 0.416, 1e-12)
+	wantNear(t, "accuracy", share.Value, 0.416, 1e-12)
 	confusion, err := NewConfusion(predictions, labels, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "macro F1", confusion.MacroF1(), 0.41349333205636796, 1e-12)
-	wantNear(t, "accuracy of the confusion", confusion.Accuracy(), share, 1e-12)
+	wantNear(t, "macro F1", confusion.MacroF1().Value, 0.41349333205636796, 1e-12)
+	wantNear(t, "accuracy of the confusion", confusion.Accuracy().Value, share.Value, 1e-12)
 }
 
 func TestConfusion(t *testing.T) {
@@ -41,8 +41,9 @@ func TestConfusion(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		what      string
-		got, want float64
+		what string
+		got  Score
+		want float64
 	}{
 		{"precision of 0", c.Precision(0), 1. / 2},
 		{"recall of 0", c.Recall(0), 1. / 3},
@@ -56,7 +57,7 @@ func TestConfusion(t *testing.T) {
 		{"weighted F1", c.WeightedF1(), (3*0.4 + 3*0.8) / 6},
 		{"accuracy", c.Accuracy(), 0.5},
 	} {
-		wantNear(t, test.what, test.got, test.want, 1e-15)
+		wantNear(t, test.what, test.got.Value, test.want, 1e-15)
 	}
 	if c.Count(0, 2) != 2 || c.Count(2, 0) != 0 {
 		t.Errorf("counts %d and %d, want 2 and 0", c.Count(0, 2), c.Count(2, 0))
@@ -76,7 +77,7 @@ func TestTiesGoToTheLowerClass(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "top-1", share, 0.5, 0)
+	wantNear(t, "top-1", share.Value, 0.5, 0)
 }
 
 func TestClassificationRefuses(t *testing.T) {

@@ -12,19 +12,51 @@ import (
 // symmetric, in squared units of a feature. It holds for fewer samples than
 // features too, but is biased upwards by few samples: compare only distances
 // of one sample count. Each set needs two samples and no NaN or infinity.
-func FID(real, generated *mat.Dense) (float64, error) {
+func FID(real, generated *mat.Dense) (Score, error) {
+	realGaussian, generatedGaussian, err := fitBoth(real, generated)
+	if err != nil {
+		return Score{}, err
+	}
+	return FIDOfStatistics(realGaussian, generatedGaussian)
+}
+
+// FIDOfStatistics is FID from means and covariances, such as the .npz files
+// that pytorch-fid and clean-fid keep. Samples may be 0 for unknown.
+func FIDOfStatistics(real, generated Gaussian) (Score, error) {
+	distance, err := FrechetDistance(real, generated)
+	if err != nil {
+		return Score{}, err
+	}
+	score := Score{
+		Name: "FID", Value: distance, N: map[string]int{},
+		Settings: map[string]any{"features": len(real.Mean), "covariance": "divisor n-1, float64"},
+	}
+	few := 0
+	for of, samples := range map[string]int{"real": real.Samples, "generated": generated.Samples} {
+		if samples == 0 {
+			continue
+		}
+		score.N[of] = samples
+		if samples <= len(real.Mean) {
+			few++
+		}
+	}
+	if few > 0 {
+		score.Notes = []string{"no more samples than features: a covariance is singular and the distance is biased far upwards"}
+	}
+	return score, nil
+}
+
+// fitBoth checks and fits a pair of feature sets.
+func fitBoth(real, generated *mat.Dense) (realGaussian, generatedGaussian Gaussian, err error) {
 	if err := checkFeatures(2, "the real set", real, "the generated set", generated); err != nil {
-		return 0, err
+		return Gaussian{}, Gaussian{}, err
 	}
-	realGaussian, err := FitGaussian(real)
-	if err != nil {
-		return 0, err
+	if realGaussian, err = FitGaussian(real); err != nil {
+		return Gaussian{}, Gaussian{}, err
 	}
-	generatedGaussian, err := FitGaussian(generated)
-	if err != nil {
-		return 0, err
-	}
-	return FrechetDistance(realGaussian, generatedGaussian)
+	generatedGaussian, err = FitGaussian(generated)
+	return realGaussian, generatedGaussian, err
 }
 
 // FrechetDistance is ‖μ_a − μ_b‖² + tr(Σ_a + Σ_b − 2(Σ_aΣ_b)^½), the squared

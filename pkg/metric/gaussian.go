@@ -3,6 +3,7 @@ package metric
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -10,7 +11,7 @@ import (
 
 // Gaussian is the mean and the covariance of a feature set of any size.
 type Gaussian struct {
-	Samples    int
+	Samples    int           // 0 where a file of statistics does not say
 	Mean       []float64     // [features]
 	Covariance *mat.SymDense // [features, features], divisor Samples-1
 }
@@ -53,23 +54,37 @@ func (m *Moments) Add(batch *mat.Dense) error {
 	if err := checkFinite("the batch", batch); err != nil {
 		return err
 	}
-	if m.scatter == nil {
-		m.mean = make([]float64, dim)
-		m.scatter = mat.NewSymDense(dim, nil)
-	}
-
 	mean := columnMeans(batch)
-	var scatter mat.SymDense
-	scatter.SymOuterK(1, centred(batch, mean).T())
-	m.scatter.AddSym(m.scatter, &scatter)
+	m.merge(n, mean, scatterAround(batch, mean))
+	return nil
+}
 
+// Merge takes in all samples of other, which stays as it is: moments gathered
+// in parallel, or on several machines, add up.
+func (m *Moments) Merge(other *Moments) error {
+	if other.scatter == nil {
+		return nil
+	}
+	if m.scatter != nil && len(other.mean) != len(m.mean) {
+		return fmt.Errorf("metric: moments of %d and %d features do not merge", len(m.mean), len(other.mean))
+	}
+	m.merge(other.samples, slices.Clone(other.mean), other.scatter)
+	return nil
+}
+
+// merge adds the moments of n samples. It overwrites mean, not scatter.
+func (m *Moments) merge(n int, mean []float64, scatter *mat.SymDense) {
+	if m.scatter == nil {
+		m.mean = make([]float64, len(mean))
+		m.scatter = mat.NewSymDense(len(mean), nil)
+	}
+	m.scatter.AddSym(m.scatter, scatter)
 	total := float64(m.samples + n)
-	shift := mat.NewVecDense(dim, mean) // from the old mean to the batch's
-	floats.Sub(mean, m.mean)
+	floats.Sub(mean, m.mean) // the shift from the old mean to the new samples'
+	shift := mat.NewVecDense(len(mean), mean)
 	m.scatter.SymRankOne(m.scatter, float64(m.samples)*float64(n)/total, shift)
 	floats.AddScaled(m.mean, float64(n)/total, mean)
 	m.samples += n
-	return nil
 }
 
 // Gaussian returns the statistics of all samples added so far, at least two.
@@ -80,6 +95,13 @@ func (m *Moments) Gaussian() (Gaussian, error) {
 	covariance := mat.NewSymDense(len(m.mean), nil)
 	covariance.ScaleSym(1/float64(m.samples-1), m.scatter)
 	return Gaussian{Samples: m.samples, Mean: append([]float64(nil), m.mean...), Covariance: covariance}, nil
+}
+
+// scatterAround is the sum over the rows x of (x-mean)(x-mean)ᵀ.
+func scatterAround(rows *mat.Dense, mean []float64) *mat.SymDense {
+	var scatter mat.SymDense
+	scatter.SymOuterK(1, centred(rows, mean).T())
+	return &scatter
 }
 
 // columnMeans is the mean over the rows of m, exact to rounding for any offset:

@@ -4,15 +4,13 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 )
 
 // InceptionScores is the Inception Score of consecutive chunks of samples.
 type InceptionScores struct {
-	Mean   float64
-	SD     float64   // population standard deviation over the chunks
+	Score            // the mean over the chunks; its spread is their population standard deviation
 	Chunks []float64 // [splits], each in [1, classes]
 }
 
@@ -26,14 +24,8 @@ func InceptionScore(probabilities *mat.Dense, splits int) (InceptionScores, erro
 	if splits < 1 || splits > samples {
 		return InceptionScores{}, fmt.Errorf("metric: Inception Score of %d samples in %d splits, want 1 to %d", samples, splits, samples)
 	}
-	if err := checkFinite("the probability matrix", probabilities); err != nil {
+	if err := checkProbabilities(probabilities); err != nil {
 		return InceptionScores{}, err
-	}
-	for i := range samples {
-		row := probabilities.RawRowView(i)
-		if sum := floats.Sum(row); floats.Min(row) < 0 || math.Abs(sum-1) > 1e-3 {
-			return InceptionScores{}, fmt.Errorf("metric: row %d is no distribution: it sums to %v, its least entry is %v; apply the softmax first", i, sum, floats.Min(row))
-		}
 	}
 	scores := InceptionScores{Chunks: make([]float64, splits)}
 	for s := range splits {
@@ -50,6 +42,11 @@ func InceptionScore(probabilities *mat.Dense, splits int) (InceptionScores, erro
 		}
 		scores.Chunks[s] = math.Exp(divergence / float64(rows))
 	}
-	scores.Mean, scores.SD = stat.PopMeanStdDev(scores.Chunks, nil)
+	mean, sd := stat.PopMeanStdDev(scores.Chunks, nil)
+	scores.Score = Score{
+		Name: "Inception Score", Value: mean, N: map[string]int{"generated": samples},
+		Settings: map[string]any{"splits": splits, "classes": classes, "order": "as given"},
+		Spread:   &Spread{SD: sd, Of: splits, Over: "splits"},
+	}
 	return scores, nil
 }

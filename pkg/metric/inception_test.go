@@ -17,8 +17,8 @@ func TestInceptionScoreGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantNear(t, name+" mean", got.Mean, want[0], 1e-8)
-		wantNear(t, name+" sd", got.SD, want[1], 1e-9)
+		wantNear(t, name+" mean", got.Value, want[0], 1e-8)
+		wantNear(t, name+" sd", got.Spread.SD, want[1], 1e-9)
 	}
 }
 
@@ -28,12 +28,12 @@ func TestInceptionScoreExtremes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "certain and diverse", got.Mean, 3, 1e-12)
+	wantNear(t, "certain and diverse", got.Value, 3, 1e-12)
 	alike := mat.NewDense(2, 2, []float64{0.3, 0.7, 0.3, 0.7})
 	if got, err = InceptionScore(alike, 1); err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "all alike", got.Mean, 1, 1e-12)
+	wantNear(t, "all alike", got.Value, 1, 1e-12)
 }
 
 func TestInceptionScoreRefuses(t *testing.T) {

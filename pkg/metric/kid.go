@@ -9,13 +9,16 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// PolynomialKernel is (Gamma·xᵀy + Offset)^Degree. A zero field means the
-// value of the Kernel Inception Distance.
+// PolynomialKernel is (Gamma·xᵀy + Offset)^Degree. The zero value stands for
+// KIDKernel; in any other, a Gamma of 0 means 1/features.
 type PolynomialKernel struct {
-	Degree int     // 0 means 3
-	Gamma  float64 // 0 means 1/features
-	Offset float64 // 0 means 1
+	Degree int
+	Gamma  float64
+	Offset float64
 }
+
+// KIDKernel is (xᵀy/features + 1)³, the kernel of the Kernel Inception Distance.
+var KIDKernel = PolynomialKernel{Degree: 3, Offset: 1}
 
 // KIDOptions tunes KID. The zero value is 100 subsets of 1,000 samples with
 // the kernel of the paper.
@@ -27,89 +30,211 @@ type KIDOptions struct {
 }
 
 // KID is the Kernel Inception Distance (Bińkowski et al. 2018) of two feature
-// sets [samples, features]: mean and population standard deviation over
-// random subsets, drawn without replacement, of the unbiased squared MMD.
-func KID(real, generated *mat.Dense, options KIDOptions) (mean, sd float64, err error) {
+// sets [samples, features]: the mean over random subsets, drawn without
+// replacement, of the unbiased squared MMD. Its spread is their population
+// standard deviation. MMD uses all samples at once instead.
+func KID(real, generated *mat.Dense, options KIDOptions) (Score, error) {
 	if options.Subsets == 0 {
 		options.Subsets = 100
 	}
 	if options.SubsetSize == 0 {
 		options.SubsetSize = 1000
 	}
-	realSamples, _ := real.Dims()
+	if err := checkFeatures(2, "the real set", real, "the generated set", generated); err != nil {
+		return Score{}, err
+	}
+	realSamples, features := real.Dims()
 	generatedSamples, _ := generated.Dims()
 	if options.Subsets < 1 || options.SubsetSize < 2 || options.SubsetSize > min(realSamples, generatedSamples) {
-		return 0, 0, fmt.Errorf("metric: KID of %d subsets of %d samples from %d real and %d generated; want 1 subset or more of 2 samples up to the smaller set",
+		return Score{}, fmt.Errorf("metric: KID of %d subsets of %d samples from %d real and %d generated; want 1 subset or more of 2 samples up to the smaller set",
 			options.Subsets, options.SubsetSize, realSamples, generatedSamples)
 	}
 	random := rand.New(rand.NewPCG(options.Seed, 0))
 	distances := make([]float64, options.Subsets)
 	for s := range distances {
 		mmd, err := MMD(
-			rows(real, random.Perm(realSamples)[:options.SubsetSize]),
-			rows(generated, random.Perm(generatedSamples)[:options.SubsetSize]), options.Kernel)
+			Rows(real, random.Perm(realSamples)[:options.SubsetSize]),
+			Rows(generated, random.Perm(generatedSamples)[:options.SubsetSize]), options.Kernel)
 		if err != nil {
-			return 0, 0, err
+			return Score{}, err
 		}
-		distances[s] = mmd.Unbiased
+		distances[s] = mmd.Unbiased.Value
 	}
-	mean, sd = stat.PopMeanStdDev(distances, nil)
-	return mean, sd, nil
+	mean, sd := stat.PopMeanStdDev(distances, nil)
+	return Score{
+		Name: "KID", Value: mean, N: map[string]int{"real": realSamples, "generated": generatedSamples},
+		Settings: map[string]any{
+			"kernel": options.Kernel.withDefaults(features).String(), "features": features,
+			"subsets": options.Subsets, "subset size": options.SubsetSize, "seed": options.Seed,
+		},
+		Spread: &Spread{SD: sd, Of: options.Subsets, Over: "subsets"},
+	}, nil
 }
 
 // SquaredMMD is a squared maximum mean discrepancy in both of its estimates.
 type SquaredMMD struct {
-	Unbiased float64 // leaves out each sample's kernel with itself; may be negative
-	Biased   float64 // keeps it; never negative
+	Unbiased Score // leaves out each sample's kernel with itself; may be negative
+	Biased   Score // keeps it; never negative
 }
 
 // MMD is the squared maximum mean discrepancy of two feature sets [samples,
 // features] (Gretton et al. 2012), which may differ in size. Each needs two
-// samples.
+// samples. With the zero kernel, Unbiased is the KID of all samples.
 func MMD(a, b *mat.Dense, kernel PolynomialKernel) (SquaredMMD, error) {
 	if err := checkFeatures(2, "the first set", a, "the second set", b); err != nil {
 		return SquaredMMD{}, err
 	}
 	samplesA, features := a.Dims()
 	samplesB, _ := b.Dims()
-	if kernel.Degree == 0 {
-		kernel.Degree = 3
-	}
-	if kernel.Gamma == 0 {
-		kernel.Gamma = 1 / float64(features)
-	}
-	if kernel.Offset == 0 {
-		kernel.Offset = 1
-	}
-	if kernel.Degree < 0 {
-		return SquaredMMD{}, fmt.Errorf("metric: a polynomial kernel of degree %d, want 1 or more", kernel.Degree)
+	kernel = kernel.withDefaults(features)
+	if err := kernel.check(); err != nil {
+		return SquaredMMD{}, err
 	}
 	m, n := float64(samplesA), float64(samplesB)
 	sumA, diagonalA := kernel.sum(a, a)
 	sumB, diagonalB := kernel.sum(b, b)
 	cross, _ := kernel.sum(a, b)
+	score := func(estimate string, value float64) Score {
+		return Score{
+			Name: "squared MMD", Value: value, N: map[string]int{"real": samplesA, "generated": samplesB},
+			Settings: map[string]any{"kernel": kernel.String(), "features": features, "estimate": estimate},
+		}
+	}
 	return SquaredMMD{
-		Unbiased: (sumA-diagonalA)/(m*(m-1)) + (sumB-diagonalB)/(n*(n-1)) - 2*cross/(m*n),
-		Biased:   sumA/(m*m) + sumB/(n*n) - 2*cross/(m*n),
+		Unbiased: score("unbiased, all samples", (sumA-diagonalA)/(m*(m-1))+(sumB-diagonalB)/(n*(n-1))-2*cross/(m*n)),
+		Biased:   score("biased, all samples", sumA/(m*m)+sumB/(n*n)-2*cross/(m*n)),
 	}, nil
 }
 
-// sum adds the kernel over all pairs of rows, and over pairs of equal index.
-func (k PolynomialKernel) sum(a, b *mat.Dense) (all, diagonal float64) {
-	var gram mat.Dense
-	gram.Mul(a, b.T())
-	samples, _ := gram.Dims()
-	for i := range samples {
-		row := gram.RawRowView(i)
-		for j, dot := range row {
-			row[j] = power(k.Gamma*dot+k.Offset, k.Degree)
-		}
-		all += floats.Sum(row)
-		if i < len(row) {
-			diagonal += row[i]
+// KIDInterval is a bootstrap interval of the unbiased squared MMD of all
+// samples. A resample weighs each sample by how often it was drawn, and leaves
+// out pairs of a sample with itself: a plain bootstrap would take those for
+// pairs of equal samples and lie too high. BCa is refused.
+func KIDInterval(real, generated *mat.Dense, kernel PolynomialKernel, options BootstrapOptions) (Interval, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return Interval{}, err
+	}
+	if options.Method == BCa {
+		return Interval{}, fmt.Errorf("metric: no %s interval of a KID; take %s or %s", BCa, Percentile, Basic)
+	}
+	mmd, err := MMD(real, generated, kernel)
+	if err != nil {
+		return Interval{}, err
+	}
+	n, features := real.Dims()
+	m, _ := generated.Dims()
+	kernel = kernel.withDefaults(features)
+	random := rand.New(rand.NewPCG(options.Seed, 0))
+	realDraws, generatedDraws := draws(n, options.Resamples, random), draws(m, options.Resamples, random)
+	pairsReal := kernel.weightedSums(real, real, realDraws, realDraws, true)
+	pairsGenerated := kernel.weightedSums(generated, generated, generatedDraws, generatedDraws, true)
+	cross := kernel.weightedSums(real, generated, realDraws, generatedDraws, false)
+	resampled := make([]float64, options.Resamples)
+	for r := range resampled {
+		resampled[r] = pairsReal[r]/distinctPairs(realDraws, r) + pairsGenerated[r]/distinctPairs(generatedDraws, r) - 2*cross[r]/(float64(n)*float64(m))
+	}
+	return options.interval(mmd.Unbiased.Value, resampled, 0)
+}
+
+// draws [samples, resamples] counts how often each resample drew each sample.
+func draws(samples, resamples int, random *rand.Rand) *mat.Dense {
+	counts := mat.NewDense(samples, resamples, nil)
+	for r := range resamples {
+		for range samples {
+			i := random.IntN(samples)
+			counts.Set(i, r, counts.At(i, r)+1)
 		}
 	}
+	return counts
+}
+
+// distinctPairs is the weight of all ordered pairs of different samples.
+func distinctPairs(counts *mat.Dense, resample int) float64 {
+	column := mat.Col(nil, resample, counts)
+	return floats.Sum(column)*floats.Sum(column) - floats.Dot(column, column)
+}
+
+// kernelBlock bounds the rows of a Gram matrix that are in memory at once.
+const kernelBlock = 512
+
+// sum adds the kernel over all pairs of rows, and over pairs of equal index.
+func (k PolynomialKernel) sum(a, b *mat.Dense) (all, diagonal float64) {
+	k.blocks(a, b, func(from int, values *mat.Dense) {
+		rows, columns := values.Dims()
+		for i := range rows {
+			row := values.RawRowView(i)
+			all += floats.Sum(row)
+			if from+i < columns {
+				diagonal += row[from+i]
+			}
+		}
+	})
 	return all, diagonal
+}
+
+// weightedSums adds the kernel over all pairs of rows, times the weights of
+// both in a column of weightsA and weightsB [rows, columns], for each column;
+// without pairs of equal index where distinct.
+func (k PolynomialKernel) weightedSums(a, b, weightsA, weightsB *mat.Dense, distinct bool) []float64 {
+	_, columns := weightsA.Dims()
+	sums := make([]float64, columns)
+	k.blocks(a, b, func(from int, values *mat.Dense) {
+		rows, _ := values.Dims()
+		if distinct {
+			for i := range rows {
+				values.Set(i, from+i, 0)
+			}
+		}
+		var weighted mat.Dense
+		weighted.Mul(values, weightsB)
+		for i := range rows {
+			for c, w := range weightsA.RawRowView(from + i) {
+				sums[c] += w * weighted.At(i, c)
+			}
+		}
+	})
+	return sums
+}
+
+// blocks visits the kernel of all rows of a with all of b, some rows of a at a
+// time, from row number from.
+func (k PolynomialKernel) blocks(a, b *mat.Dense, visit func(from int, values *mat.Dense)) {
+	samples, features := a.Dims()
+	for from := 0; from < samples; from += kernelBlock {
+		var gram mat.Dense
+		gram.Mul(a.Slice(from, min(from+kernelBlock, samples), 0, features), b.T())
+		rows, _ := gram.Dims()
+		for i := range rows {
+			row := gram.RawRowView(i)
+			for j, dot := range row {
+				row[j] = power(k.Gamma*dot+k.Offset, k.Degree)
+			}
+		}
+		visit(from, &gram)
+	}
+}
+
+func (k PolynomialKernel) withDefaults(features int) PolynomialKernel {
+	if k == (PolynomialKernel{}) {
+		k = KIDKernel
+	}
+	if k.Gamma == 0 {
+		k.Gamma = 1 / float64(features)
+	}
+	return k
+}
+
+func (k PolynomialKernel) check() error {
+	if k.Degree < 1 {
+		return fmt.Errorf("metric: a polynomial kernel of degree %d, want 1 or more", k.Degree)
+	}
+	return checkVector("the kernel", []float64{k.Gamma, k.Offset})
+}
+
+// String is such as "(0.000488281 x·y + 1)^3".
+func (k PolynomialKernel) String() string {
+	return fmt.Sprintf("(%g x·y + %g)^%d", k.Gamma, k.Offset, k.Degree)
 }
 
 // power is base^exponent by squaring, for an exponent of 0 or more.
@@ -124,8 +249,8 @@ func power(base float64, exponent int) float64 {
 	return result
 }
 
-// rows copies the rows of m at the indices.
-func rows(m *mat.Dense, indices []int) *mat.Dense {
+// Rows copies the rows of m at the indices, which may repeat.
+func Rows(m *mat.Dense, indices []int) *mat.Dense {
 	_, columns := m.Dims()
 	out := mat.NewDense(len(indices), columns, nil)
 	for to, from := range indices {

@@ -12,8 +12,8 @@ func TestMMDGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "unbiased", got.Unbiased, 0.09492383971012908, 1e-10)
-	wantNear(t, "biased", got.Biased, 0.15099561044371113, 1e-10)
+	wantNear(t, "unbiased", got.Unbiased.Value, 0.09492383971012908, 1e-10)
+	wantNear(t, "biased", got.Biased.Value, 0.15099561044371113, 1e-10)
 }
 
 func TestMMDProperties(t *testing.T) {
@@ -26,48 +26,48 @@ func TestMMDProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "the other way", ba.Unbiased, ab.Unbiased, 1e-12)
+	wantNear(t, "the other way", ba.Unbiased.Value, ab.Unbiased.Value, 1e-12)
 	self, err := MMD(a, a, PolynomialKernel{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "biased to itself", self.Biased, 0, 1e-12)
+	wantNear(t, "biased to itself", self.Biased.Value, 0, 1e-12)
 
 	// A linear kernel without offset measures the distance of the means.
 	linear, err := MMD(a, b, PolynomialKernel{Degree: 1, Gamma: 1, Offset: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "linear kernel", linear.Biased, squaredDistance(columnMeans(a), columnMeans(b)), 1e-12)
+	wantNear(t, "linear kernel", linear.Biased.Value, squaredDistance(columnMeans(a), columnMeans(b)), 1e-12)
 }
 
 func TestKID(t *testing.T) {
 	a, b := goldenMatrix(t, "kid.in.real"), goldenMatrix(t, "kid.in.fake")
 	options := KIDOptions{Subsets: 20, SubsetSize: 100, Seed: 1}
-	mean, sd, err := KID(a, b, options)
+	got, err := KID(a, b, options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The expected value of a subset's estimate is that of the whole set.
-	wantNear(t, "mean", mean, 0.0949, 4*sd/4.47)
-	again, _, err := KID(a, b, options)
+	wantNear(t, "mean", got.Value, 0.0949, 4*got.Spread.SD/4.47)
+	again, err := KID(a, b, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "mean with the same seed", again, mean, 0)
-	whole, none, err := KID(a, b, KIDOptions{Subsets: 2, SubsetSize: 400})
+	wantNear(t, "mean with the same seed", again.Value, got.Value, 0)
+	whole, err := KID(a, b, KIDOptions{Subsets: 2, SubsetSize: 400})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "subsets of everything", whole, 0.09492383971012908, 1e-10)
-	wantNear(t, "their spread", none, 0, 1e-10)
+	wantNear(t, "subsets of everything", whole.Value, 0.09492383971012908, 1e-10)
+	wantNear(t, "their spread", whole.Spread.SD, 0, 1e-10)
 }
 
 func TestKIDRefuses(t *testing.T) {
 	a := normal(10, 3, 0, 1)
-	_, _, err := KID(a, a, KIDOptions{})
+	_, err := KID(a, a, KIDOptions{})
 	wantError(t, err, "1000 samples from 10")
-	_, _, err = KID(a, normal(10, 4, 0, 1), KIDOptions{Subsets: 1, SubsetSize: 5})
+	_, err = KID(a, normal(10, 4, 0, 1), KIDOptions{Subsets: 1, SubsetSize: 5})
 	wantError(t, err, "one network")
 	_, err = MMD(a, withNaN(a), PolynomialKernel{})
 	wantError(t, err, "NaN")

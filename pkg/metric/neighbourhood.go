@@ -1,9 +1,9 @@
 package metric
 
 import (
-	"fmt"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -11,62 +11,97 @@ import (
 // and open balls.
 type NeighbourhoodOptions struct {
 	Neighbours int  // 0 means 5
-	Closed     bool // count a sample on the surface of a ball (Kynkäänniemi et al.) too
+	Closed     bool // count a sample on the surface of a ball too (<=, as Kynkäänniemi et al. and torch-fidelity; prdc and the default count <)
 }
 
 // NeighbourhoodScores compares two feature sets by balls around their samples
 // that reach to the k-th nearest other sample of the same set.
 type NeighbourhoodScores struct {
-	Precision float64 // share of generated samples inside a real ball (Kynkäänniemi et al. 2019)
-	Recall    float64 // share of real samples inside a generated ball
-	Density   float64 // mean number of real balls around a generated sample, over k (Naeem et al. 2020); may exceed 1
-	Coverage  float64 // share of real balls with a generated sample inside
+	Precision Score // share of generated samples inside a real ball (Kynkäänniemi et al. 2019)
+	Recall    Score // share of real samples inside a generated ball
+	Density   Score // mean number of real balls around a generated sample, over k (Naeem et al. 2020); may exceed 1
+	Coverage  Score // share of real balls with a generated sample inside
+}
+
+// NeighbourhoodTerms are what each sample adds to the scores: their means are
+// the scores, and BootstrapMean of them the intervals, with the balls fixed.
+type NeighbourhoodTerms struct {
+	Precision, Density []float64 // [generated]
+	Recall, Coverage   []float64 // [real]
 }
 
 // Neighbourhood compares feature sets [samples, features], each of more
 // samples than neighbours. A ball of radius 0, around duplicates, contains
 // nothing unless Closed. The time is quadratic in samples.
 func Neighbourhood(real, generated *mat.Dense, options NeighbourhoodOptions) (NeighbourhoodScores, error) {
-	k := options.Neighbours
-	if k == 0 {
-		k = 5
-	}
-	if k < 0 {
-		return NeighbourhoodScores{}, fmt.Errorf("metric: %d neighbours, want 1 or more", k)
-	}
-	if err := checkFeatures(k+1, "the real set", real, "the generated set", generated); err != nil {
+	terms, err := NeighbourhoodSamples(real, generated, options)
+	if err != nil {
 		return NeighbourhoodScores{}, err
+	}
+	return terms.Scores(options), nil
+}
+
+// NeighbourhoodSamples returns what each sample adds to the scores of
+// Neighbourhood, under the same conditions.
+func NeighbourhoodSamples(real, generated *mat.Dense, options NeighbourhoodOptions) (NeighbourhoodTerms, error) {
+	options = options.withDefaults()
+	k := options.Neighbours
+	if err := checkNeighbours(k, "the real set", real, "the generated set", generated); err != nil {
+		return NeighbourhoodTerms{}, err
 	}
 	inside := func(distance, radius float64) bool {
 		return distance < radius || options.Closed && distance == radius
 	}
 	realRadii, generatedRadii := radii(real, k), radii(generated, k)
 	n, m := len(realRadii), len(generatedRadii)
-	covered, recalled := make([]bool, n), make([]bool, n)
-	precise, balls := 0, 0
+	terms := NeighbourhoodTerms{
+		Precision: make([]float64, m), Density: make([]float64, m),
+		Recall: make([]float64, n), Coverage: make([]float64, n),
+	}
+	distances := make([]float64, n)
 	for j := range m {
-		within := 0
-		for i := range n {
-			d := squaredDistance(real.RawRowView(i), generated.RawRowView(j))
+		squaredDistances(distances, generated.RawRowView(j), real)
+		balls := 0
+		for i, d := range distances {
 			if inside(d, realRadii[i]) {
-				within++
-				covered[i] = true
+				balls++
+				terms.Coverage[i] = 1
 			}
 			if inside(d, generatedRadii[j]) {
-				recalled[i] = true
+				terms.Recall[i] = 1
 			}
 		}
-		balls += within
-		if within > 0 {
-			precise++
+		terms.Precision[j] = float64(min(balls, 1))
+		terms.Density[j] = float64(balls) / float64(k)
+	}
+	return terms, nil
+}
+
+// Scores are the means of the terms. options are those the terms come from.
+func (t NeighbourhoodTerms) Scores(options NeighbourhoodOptions) NeighbourhoodScores {
+	options = options.withDefaults()
+	surface := "open (<)"
+	if options.Closed {
+		surface = "closed (<=)"
+	}
+	score := func(name string, terms []float64) Score {
+		return Score{
+			Name: name, Value: floats.Sum(terms) / float64(len(terms)),
+			N:        map[string]int{"real": len(t.Recall), "generated": len(t.Precision)},
+			Settings: map[string]any{"neighbours": options.Neighbours, "balls": surface},
 		}
 	}
 	return NeighbourhoodScores{
-		Precision: float64(precise) / float64(m),
-		Recall:    share(recalled),
-		Density:   float64(balls) / float64(k*m),
-		Coverage:  share(covered),
-	}, nil
+		Precision: score("precision (k-NN)", t.Precision), Recall: score("recall (k-NN)", t.Recall),
+		Density: score("density", t.Density), Coverage: score("coverage", t.Coverage),
+	}
+}
+
+func (o NeighbourhoodOptions) withDefaults() NeighbourhoodOptions {
+	if o.Neighbours == 0 {
+		o.Neighbours = 5
+	}
+	return o
 }
 
 // radii are the squared distances from each row to its k-th nearest other row.
@@ -75,21 +110,16 @@ func radii(x *mat.Dense, k int) []float64 {
 	out := make([]float64, samples)
 	distances := make([]float64, samples)
 	for i := range samples {
-		for j := range samples {
-			distances[j] = squaredDistance(x.RawRowView(i), x.RawRowView(j))
-		}
+		squaredDistances(distances, x.RawRowView(i), x)
 		slices.Sort(distances)
 		out[i] = distances[k] // the 0-th is the row itself
 	}
 	return out
 }
 
-func share(flags []bool) float64 {
-	set := 0
-	for _, f := range flags {
-		if f {
-			set++
-		}
+// squaredDistances sets to[i] to the squared distance from the row to row i of x.
+func squaredDistances(to, row []float64, x *mat.Dense) {
+	for i := range to {
+		to[i] = squaredDistance(row, x.RawRowView(i))
 	}
-	return float64(set) / float64(len(flags))
 }

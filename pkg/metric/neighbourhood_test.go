@@ -11,20 +11,20 @@ func TestNeighbourhoodGolden(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		options NeighbourhoodOptions
-		want    NeighbourhoodScores
+		want    [4]float64 // precision, recall, density, coverage
 	}{
-		{"prdc", NeighbourhoodOptions{Neighbours: 3}, NeighbourhoodScores{0.673076923, 0.623333333, 0.564102564, 0.476666667}},
-		{"prdc", NeighbourhoodOptions{}, NeighbourhoodScores{0.753846154, 0.7, 0.526153846, 0.61}},
-		{"prdc_ties", NeighbourhoodOptions{Neighbours: 3}, NeighbourhoodScores{0.34, 0.45, 0.16, 0.25}},
+		{"prdc", NeighbourhoodOptions{Neighbours: 3}, [4]float64{0.673076923, 0.623333333, 0.564102564, 0.476666667}},
+		{"prdc", NeighbourhoodOptions{}, [4]float64{0.753846154, 0.7, 0.526153846, 0.61}},
+		{"prdc_ties", NeighbourhoodOptions{Neighbours: 3}, [4]float64{0.34, 0.45, 0.16, 0.25}},
 	} {
 		got, err := Neighbourhood(goldenMatrix(t, test.name+".in.real"), goldenMatrix(t, test.name+".in.fake"), test.options)
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantNear(t, test.name+" precision", got.Precision, test.want.Precision, 1e-9)
-		wantNear(t, test.name+" recall", got.Recall, test.want.Recall, 1e-9)
-		wantNear(t, test.name+" density", got.Density, test.want.Density, 1e-9)
-		wantNear(t, test.name+" coverage", got.Coverage, test.want.Coverage, 1e-9)
+		wantNear(t, test.name+" precision", got.Precision.Value, test.want[0], 1e-9)
+		wantNear(t, test.name+" recall", got.Recall.Value, test.want[1], 1e-9)
+		wantNear(t, test.name+" density", got.Density.Value, test.want[2], 1e-9)
+		wantNear(t, test.name+" coverage", got.Coverage.Value, test.want[3], 1e-9)
 	}
 }
 
@@ -38,14 +38,14 @@ func TestNeighbourhoodProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "precision of the exchanged sets", ba.Precision, ab.Recall, 0)
-	wantNear(t, "recall of the exchanged sets", ba.Recall, ab.Precision, 0)
+	wantNear(t, "precision of the exchanged sets", ba.Precision.Value, ab.Recall.Value, 0)
+	wantNear(t, "recall of the exchanged sets", ba.Recall.Value, ab.Precision.Value, 0)
 	far, err := Neighbourhood(a, normal(50, 3, 100, 2), NeighbourhoodOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if far != (NeighbourhoodScores{}) {
-		t.Errorf("sets far apart: %+v, want zeros", far)
+	for _, score := range []Score{far.Precision, far.Recall, far.Density, far.Coverage} {
+		wantNear(t, score.Name+" of sets far apart", score.Value, 0, 0)
 	}
 
 	// Balls around duplicates have no inside, only a surface.
@@ -55,14 +55,14 @@ func TestNeighbourhoodProperties(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantNear(t, "precision of duplicates", s.Precision, want, 0)
+		wantNear(t, "precision of duplicates", s.Precision.Value, want, 0)
 	}
 }
 
 func TestNeighbourhoodRefuses(t *testing.T) {
 	a := normal(5, 3, 0, 1)
 	_, err := Neighbourhood(a, a, NeighbourhoodOptions{})
-	wantError(t, err, "at least 6")
+	wantError(t, err, "5 samples; 5 neighbours need at least 6")
 	_, err = Neighbourhood(a, a, NeighbourhoodOptions{Neighbours: -1})
 	wantError(t, err, "-1 neighbours")
 	_, err = Neighbourhood(a, normal(5, 2, 0, 1), NeighbourhoodOptions{Neighbours: 1})

@@ -10,14 +10,14 @@ import (
 
 // Values of the authors' prd_score.py, from the fixture folder.
 func TestPRDGolden(t *testing.T) {
-	histograms, err := PRDFromHistograms(golden(t, "prd_histogram.in.eval_counts").Float64s(), golden(t, "prd_histogram.in.ref_counts").Float64s(), 0)
+	histograms, err := PRDFromHistograms(golden(t, "prd_histogram.in.ref_counts").Float64s(), golden(t, "prd_histogram.in.eval_counts").Float64s(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantPRD(t, histograms, 0.818356268, 0.719578027, 1e-9)
 	wantCurve(t, "prd_histogram", histograms)
 
-	clusters, err := PRDFromClusters(goldenInts(t, "prd_fixed_assignment.in.eval_cluster"), goldenInts(t, "prd_fixed_assignment.in.ref_cluster"), 20, 1001)
+	clusters, err := PRDFromClusters(goldenInts(t, "prd_fixed_assignment.in.ref_cluster"), goldenInts(t, "prd_fixed_assignment.in.eval_cluster"), 20, 1001)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,13 +30,13 @@ func TestPRDGolden(t *testing.T) {
 func TestPRDFeaturesGolden(t *testing.T) {
 	eval, ref := goldenMatrix(t, "prd_kmeans.in.eval"), goldenMatrix(t, "prd_kmeans.in.ref")
 	for seed := range uint64(3) {
-		curve, err := PRD(eval, ref, PRDOptions{Seed: seed})
+		curve, err := PRD(ref, eval, PRDOptions{Seed: seed})
 		if err != nil {
 			t.Fatal(err)
 		}
 		precision, recall := curve.Summary()
-		wantNear(t, "precision", precision, 0.973928557, 0.0129)
-		wantNear(t, "recall", recall, 0.686523521, 0.0079)
+		wantNear(t, "precision", precision.Value, 0.973928557, 0.0129)
+		wantNear(t, "recall", recall.Value, 0.686523521, 0.0079)
 	}
 }
 
@@ -53,13 +53,13 @@ func TestPRDExtremes(t *testing.T) {
 	wantPRD(t, disjoint, 0, 0, 0)
 
 	// Half of the modes, each as in the reference: precise, recall ½.
-	half, err := PRDFromHistograms([]float64{1, 0}, []float64{1, 1}, 0)
+	half, err := PRDFromHistograms([]float64{1, 1}, []float64{1, 0}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	precision, recall := half.Summary()
-	if precision < 0.95 || recall > 0.55 {
-		t.Errorf("half of the modes: precision %v, recall %v, want near 1 and ½", precision, recall)
+	if precision.Value < 0.95 || recall.Value > 0.55 {
+		t.Errorf("half of the modes: precision %v, recall %v, want near 1 and ½", precision.Value, recall.Value)
 	}
 }
 
@@ -74,7 +74,7 @@ func TestPRDSwapExchangesPrecisionAndRecall(t *testing.T) {
 		t.Fatal(err)
 	}
 	precision, recall := pq.Summary()
-	wantPRD(t, qp, recall, precision, 1e-9)
+	wantPRD(t, qp, recall.Value, precision.Value, 1e-9)
 	for _, beta := range []float64{1. / 8, 1, 3, 8} {
 		wantNear(t, fmt.Sprintf("F_%g", beta), pq.F(beta), qp.F(1/beta), 1e-9)
 	}
@@ -124,7 +124,7 @@ func TestPRDRefuses(t *testing.T) {
 	_, err = PRD(a, normal(30, 4, 0, 1), PRDOptions{})
 	wantError(t, err, "one network")
 	_, err = PRD(a, withNaN(a), PRDOptions{})
-	wantError(t, err, "the reference set has NaN")
+	wantError(t, err, "the generated set has NaN")
 	_, err = PRD(a, a, PRDOptions{Clusters: 61})
 	wantError(t, err, "61 clusters of 60 samples")
 	_, err = PRD(a, a, PRDOptions{Runs: -1})
@@ -148,8 +148,8 @@ func TestPRDRefuses(t *testing.T) {
 func wantPRD(t *testing.T, curve PRDCurve, precision, recall, tolerance float64) {
 	t.Helper()
 	p, r := curve.Summary()
-	wantNear(t, "precision", p, precision, tolerance)
-	wantNear(t, "recall", r, recall, tolerance)
+	wantNear(t, "precision", p.Value, precision, tolerance)
+	wantNear(t, "recall", r.Value, recall, tolerance)
 }
 
 func wantCurve(t *testing.T, name string, curve PRDCurve) {
@@ -165,13 +165,13 @@ func wantCurve(t *testing.T, name string, curve PRDCurve) {
 }
 
 func ExamplePRDFromHistograms() {
-	// The generated set has one of the reference's two modes.
-	curve, err := PRDFromHistograms([]float64{10, 0}, []float64{5, 5}, 0)
+	// The generated set has one of the real set's two modes.
+	curve, err := PRDFromHistograms([]float64{5, 5}, []float64{10, 0}, 0)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	precision, recall := curve.Summary()
-	fmt.Printf("precision %.2f, recall %.2f\n", precision, recall)
+	fmt.Printf("precision %.2f, recall %.2f\n", precision.Value, recall.Value)
 	// Output: precision 0.98, recall 0.50
 }

@@ -10,12 +10,26 @@ import (
 )
 
 // Silhouette is the mean over all samples of SilhouetteSamples, in [-1, 1].
-func Silhouette(x *mat.Dense, labels []int) (float64, error) {
+func Silhouette(x *mat.Dense, labels []int) (Score, error) {
 	coefficients, err := SilhouetteSamples(x, labels)
 	if err != nil {
-		return 0, err
+		return Score{}, err
 	}
-	return stat.Mean(coefficients, nil), nil
+	_, sizes := compact(labels)
+	singletons := 0
+	for _, size := range sizes {
+		if size == 1 {
+			singletons++
+		}
+	}
+	score := Score{
+		Name: "silhouette", Value: stat.Mean(coefficients, nil), N: map[string]int{"samples": len(labels)},
+		Settings: map[string]any{"distance": "Euclidean", "clusters": len(sizes), "singletons": singletons},
+	}
+	if singletons > 0 {
+		score.Notes = []string{"the only member of a cluster counts as 0"}
+	}
+	return score, nil
 }
 
 // SilhouetteSamples is the coefficient (b-a)/max(a, b) of every row of x
@@ -34,17 +48,10 @@ func SilhouetteSamples(x *mat.Dense, labels []int) ([]float64, error) {
 	}
 	cluster, sizes := compact(labels)
 	if len(sizes) < 2 || len(sizes) >= samples {
-		return nil, fmt.Errorf("metric: silhouette of %d samples in %d clusters, want 2 to %d clusters", samples, len(sizes), samples-1)
+		return nil, fmt.Errorf("metric: silhouette of %d samples in %d clusters, want 2 to %d clusters: %w", samples, len(sizes), samples-1, ErrUndefined)
 	}
 
-	sums := mat.NewDense(samples, len(sizes), nil) // distances from a sample to all of a cluster
-	for i := range samples {
-		for j := range i {
-			d := math.Sqrt(squaredDistance(x.RawRowView(i), x.RawRowView(j)))
-			sums.RawRowView(i)[cluster[j]] += d
-			sums.RawRowView(j)[cluster[i]] += d
-		}
-	}
+	sums := distancesToClusters(x, cluster, len(sizes))
 	coefficients := make([]float64, samples)
 	for i, own := range cluster {
 		if sizes[own] == 1 {
@@ -62,6 +69,20 @@ func SilhouetteSamples(x *mat.Dense, labels []int) ([]float64, error) {
 		}
 	}
 	return coefficients, nil
+}
+
+// distancesToClusters [samples, clusters] adds the distances from each row of x
+// to all rows of each cluster.
+func distancesToClusters(x *mat.Dense, cluster []int, clusters int) *mat.Dense {
+	sums := mat.NewDense(len(cluster), clusters, nil)
+	for i := range cluster {
+		for j := range i {
+			d := math.Sqrt(squaredDistance(x.RawRowView(i), x.RawRowView(j)))
+			sums.RawRowView(i)[cluster[j]] += d
+			sums.RawRowView(j)[cluster[i]] += d
+		}
+	}
+	return sums
 }
 
 // compact renumbers labels from 0 in order of appearance and counts each.

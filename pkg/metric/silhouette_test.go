@@ -13,7 +13,7 @@ func TestSilhouetteGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantNear(t, name, score, want, 1e-9)
+		wantNear(t, name, score.Value, want, 1e-9)
 		samples, err := SilhouetteSamples(x, labels)
 		if err != nil {
 			t.Fatal(err)

@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
 	"noisebook/pkg/metric"
 )
 
@@ -34,7 +32,7 @@ func accuracy(f *fixture) (outputs, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.set(fmt.Sprintf("top%d", k), share)
+		o.set(fmt.Sprintf("top%d", k), share.Value)
 	}
 	// Here, with scores for every class, macro means over all that occur or
 	// are predicted, as scikit-learn has it.
@@ -66,14 +64,14 @@ func f1(f *fixture) (outputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.set("precision", confusion.Precision(positive))
-	o.set("recall", confusion.Recall(positive))
-	o.set("f1", confusion.F1(positive))
+	o.set("precision", confusion.Precision(positive).Value)
+	o.set("recall", confusion.Recall(positive).Value)
+	o.set("f1", confusion.F1(positive).Value)
 	negative, err := metric.NewConfusion(make([]int, len(labels)), labels, classes)
 	if err != nil {
 		return nil, err
 	}
-	o.set("f1_all_negative_prediction", negative.F1(positive))
+	o.set("f1_all_negative_prediction", negative.F1(positive).Value)
 	return o, nil
 }
 
@@ -89,13 +87,13 @@ func classification(predictions, labels []int, classes int) (outputs, error) {
 	}
 	o := outputs{}
 	for class := range classes {
-		o["f1_per_class"] = append(o["f1_per_class"], confusion.F1(class))
+		o["f1_per_class"] = append(o["f1_per_class"], confusion.F1(class).Value)
 	}
-	o.set("accuracy", share)
-	o.set("f1_micro", confusion.Accuracy())
-	o.set("f1_macro_all", confusion.MacroF1())
-	o.set("f1_macro_seen", confusion.MacroF1Seen())
-	o.set("f1_weighted", confusion.WeightedF1())
+	o.set("accuracy", share.Value)
+	o.set("f1_micro", confusion.Accuracy().Value)
+	o.set("f1_macro_all", confusion.MacroF1().Value)
+	o.set("f1_macro_seen", confusion.MacroF1Seen().Value)
+	o.set("f1_weighted", confusion.WeightedF1().Value)
 	return o, nil
 }
 
@@ -126,24 +124,29 @@ func rocAUC(f *fixture) (outputs, error) {
 	}
 	o := outputs{}
 	for suffix, weights := range weightings {
-		auc, err := metric.ROCAUC(scores, labels, weights)
-		switch {
-		case errors.Is(err, metric.ErrUndefined):
-			auc = math.NaN()
-		case err != nil:
+		auc, err := definedOr(math.NaN())(metric.ROCAUC(scores, labels, weights))
+		if err != nil {
 			return nil, err
 		}
-		precision, err := metric.AveragePrecision(scores, labels, weights)
-		switch {
-		case errors.Is(err, metric.ErrUndefined): // scikit-learn's value
-			precision = 0
-		case err != nil:
+		// Without a positive sample scikit-learn's average precision is 0.
+		precision, err := definedOr(0)(metric.AveragePrecision(scores, labels, weights))
+		if err != nil {
 			return nil, err
 		}
 		o.set("auc"+suffix, auc)
 		o.set("average_precision"+suffix, precision)
 	}
 	return o, nil
+}
+
+// definedOr takes a score's value, or otherwise when it is undefined.
+func definedOr(otherwise float64) func(metric.Score, error) (float64, error) {
+	return func(score metric.Score, err error) (float64, error) {
+		if errors.Is(err, metric.ErrUndefined) {
+			return otherwise, nil
+		}
+		return score.Value, err
+	}
 }
 
 func multilabel(f *fixture) (outputs, error) {
@@ -155,27 +158,46 @@ func multilabel(f *fixture) (outputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := metric.Multilabel(scores, labels)
+	var weights []float64
+	if f.Inputs["weights"] != nil {
+		if weights, err = f.vector("weights"); err != nil {
+			return nil, err
+		}
+	}
+	s, err := metric.Multilabel(scores, labels, weights)
 	if err != nil {
 		return nil, err
 	}
-	macroAUC, withoutAUC := s.MacroAUC()
-	macroPrecision, _ := s.MacroAveragePrecision()
 	o := outputs{"auc_per_class": s.AUC}
-	o.set("auc_macro_defined", macroAUC)
-	o.set("auc_macro_sklearn", stat.Mean(s.AUC, nil)) // one NaN makes it NaN
-	o.set("auc_macro_prevalence_weighted", s.WeightedAUC())
-	o.set("auc_micro", s.MicroAUC)
-	o.set("ap_macro_present", macroPrecision)
-	o.set("ap_micro", s.MicroAveragePrecision)
-	o.set("classes_without_auc", float64(withoutAUC))
-	// scikit-learn gives a class without a positive sample 0 and counts it.
-	for _, precision := range s.AveragePrecision {
-		if math.IsNaN(precision) {
+	for name, macro := range map[string]struct {
+		mean   func(metric.AbsentClass) (metric.Score, error)
+		absent metric.AbsentClass
+	}{
+		"auc_macro_defined": {s.MacroAUC, metric.SkipAbsent},
+		"auc_macro_sklearn": {s.MacroAUC, metric.AbsentUndefined},
+		"ap_macro_present":  {s.MacroAveragePrecision, metric.SkipAbsent},
+		"ap_macro_sklearn":  {s.MacroAveragePrecision, metric.AbsentAsZero},
+	} {
+		score, err := macro.mean(macro.absent)
+		if err != nil {
+			return nil, err
+		}
+		o.set(name, score.Value)
+	}
+	o.set("auc_macro_prevalence_weighted", s.WeightedAUC().Value)
+	o.set("auc_micro", s.MicroAUC().Value)
+	o.set("ap_micro", s.MicroAveragePrecision().Value)
+	without := 0
+	for class, auc := range s.AUC {
+		if math.IsNaN(auc) {
+			without++
+		}
+		precision := s.AveragePrecision[class]
+		if math.IsNaN(precision) { // without a positive sample, as above
 			precision = 0
 		}
 		o["ap_per_class"] = append(o["ap_per_class"], precision)
 	}
-	o.set("ap_macro_sklearn", stat.Mean(o["ap_per_class"], nil))
+	o.set("classes_without_auc", float64(without))
 	return o, nil
 }

@@ -34,7 +34,7 @@ func fid(f *fixture) (outputs, error) {
 	}
 	apart := floats.Distance(realGaussian.Mean, fakeGaussian.Mean, 2)
 	o := outputs{}
-	o.set("fid", distance)
+	o.set("fid", distance.Value)
 	o.set("mean_term", apart*apart)
 	o.set("trace_cov_real", mat.Trace(realGaussian.Covariance))
 	o.set("trace_cov_fake", mat.Trace(fakeGaussian.Covariance))
@@ -54,7 +54,7 @@ func prdHistograms(f *fixture) (outputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	curve, err := metric.PRDFromHistograms(eval, ref, angles)
+	curve, err := metric.PRDFromHistograms(ref, eval, angles)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func prdClusters(f *fixture) (outputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	curve, err := metric.PRDFromClusters(eval, ref, clusters, angles)
+	curve, err := metric.PRDFromClusters(ref, eval, clusters, angles)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func prdFeatures(f *fixture) (outputs, error) {
 	if err != nil {
 		return nil, err
 	}
-	curve, err := metric.PRD(eval, ref, metric.PRDOptions{Clusters: clusters, Runs: runs, Angles: angles})
+	curve, err := metric.PRD(ref, eval, metric.PRDOptions{Clusters: clusters, Runs: runs, Angles: angles})
 	if err != nil {
 		return nil, err
 	}
@@ -147,13 +147,13 @@ func kid(f *fixture) (outputs, error) {
 		return nil, err
 	}
 	var kernel metric.PolynomialKernel
-	if kernel.Degree, err = parameter(f, "degree", 0); err != nil {
+	if kernel.Degree, err = parameter(f, "degree", metric.KIDKernel.Degree); err != nil {
 		return nil, err
 	}
 	if kernel.Gamma, err = parameter(f, "gamma", 0.); err != nil {
 		return nil, err
 	}
-	if kernel.Offset, err = parameter(f, "coef0", 0.); err != nil {
+	if kernel.Offset, err = parameter(f, "coef0", metric.KIDKernel.Offset); err != nil {
 		return nil, err
 	}
 	full, err := metric.MMD(real, fake, kernel)
@@ -161,8 +161,8 @@ func kid(f *fixture) (outputs, error) {
 		return nil, err
 	}
 	o := outputs{}
-	o.set("mmd2_full_unbiased", full.Unbiased)
-	o.set("mmd2_full_biased", full.Biased)
+	o.set("mmd2_full_unbiased", full.Unbiased.Value)
+	o.set("mmd2_full_biased", full.Biased.Value)
 	if f.Inputs["subset_real"] == nil || f.Inputs["subset_fake"] == nil {
 		return o, nil
 	}
@@ -194,7 +194,7 @@ func kid(f *fixture) (outputs, error) {
 		if err != nil {
 			return nil, err
 		}
-		distances[s] = mmd.Unbiased
+		distances[s] = mmd.Unbiased.Value
 	}
 	mean, sd := stat.PopMeanStdDev(distances, nil)
 	o["mmd2_subsets"] = distances
@@ -230,8 +230,8 @@ func inceptionScore(f *fixture) (outputs, error) {
 				return nil, err
 			}
 			name := fmt.Sprintf("_splits%d%s", n, suffix)
-			o.set("mean"+name, scores.Mean)
-			o.set("std"+name, scores.SD)
+			o.set("mean"+name, scores.Value)
+			o.set("std"+name, scores.Spread.SD)
 			o["scores"+name] = scores.Chunks
 		}
 	}
@@ -262,10 +262,10 @@ func neighbourhood(f *fixture) (outputs, error) {
 				return nil, err
 			}
 			suffix := fmt.Sprintf("%s_k%d", surface.name, k)
-			o.set("precision"+suffix, s.Precision)
-			o.set("recall"+suffix, s.Recall)
-			o.set("density"+suffix, s.Density)
-			o.set("coverage"+suffix, s.Coverage)
+			o.set("precision"+suffix, s.Precision.Value)
+			o.set("recall"+suffix, s.Recall.Value)
+			o.set("density"+suffix, s.Density.Value)
+			o.set("coverage"+suffix, s.Coverage.Value)
 		}
 	}
 	return o, nil
