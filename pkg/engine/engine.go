@@ -32,6 +32,7 @@ type Info struct {
 	Plugin   string            // path of the PJRT plugin, empty for the pure-Go backend
 	Device   string            // what the backend calls its devices
 	Devices  int               // how many it shows
+	CPU      bool              // they are CPUs, not GPUs or TPUs
 	Versions map[string]string // module path to version, of the modules that compute
 	Warning  string            // what a user should know before waiting, empty when nothing
 }
@@ -87,6 +88,7 @@ func openXLA(path string) (*Engine, error) {
 		os.Setenv("XLA_FLAGS", xlaFlags)
 	}
 	os.Setenv("GOMLX_NO_AUTO_INSTALL", "1")
+	interpose(path)
 	backend, err := open("xla:" + path)
 	if err != nil {
 		return nil, fmt.Errorf("engine: PJRT plugin %s does not load (%s); it must fit this machine and go-xla: run `noisebook setup --only plugin` for one that does", path, firstLine(err))
@@ -94,7 +96,8 @@ func openXLA(path string) (*Engine, error) {
 	e := newEngine(backend, "xla")
 	e.info.Plugin = path
 	// The device is published with results, the folders of this machine are not.
-	e.info.Device = strings.ReplaceAll(e.info.Device, path, filepath.Base(path))
+	e.info.Device = strings.NewReplacer(fmt.Sprintf("%q plugin (_preloaded_)", path), fmt.Sprintf("plugin (%s)", filepath.Base(path)),
+		path, filepath.Base(path)).Replace(e.info.Device)
 	return e, nil
 }
 
@@ -122,6 +125,7 @@ func newEngine(backend compute.Backend, name string) *Engine {
 		Backend:  name,
 		Device:   fmt.Sprintf("%s, %s/%s, %d CPUs", backend.Description(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
 		Devices:  int(backend.NumDevices()),
+		CPU:      name == "go" || strings.Contains(strings.ToLower(backend.DeviceDescription(0)), "cpu"),
 		Versions: moduleVersions(),
 	}}
 }

@@ -13,8 +13,10 @@ import (
 // state is all that training carries from step to step; random numbers and
 // batches follow from the seed and the step.
 type state struct {
-	step    int
-	vectors []*tensors.Tensor // weights, first and second moment, average, statistics: the step's first inputs and outputs
+	step int
+	// vectors are weights, first and second moment, average and statistics, the
+	// step's first inputs and outputs, whole on each device.
+	vectors [][]*tensors.Tensor
 }
 
 var vectorNames = []string{"weights", "first_moment", "second_moment", "average", "statistics"}
@@ -26,32 +28,56 @@ const (
 	layoutKey  = "layout"
 )
 
-func newState(net Network, seed uint64) (*state, error) {
+func newState(net Network, seed uint64, devices int) (*state, error) {
 	weights := net.Layout.Initialize(seed)
 	if len(weights) == 0 {
 		return nil, fmt.Errorf("train: the network has no parameters")
 	}
 	zeros := func() []float32 { return make([]float32, len(weights)) }
-	return &state{vectors: vectors(weights, zeros(), zeros(), weights, net.Statistics.Initialize(seed))}, nil
+	return &state{vectors: vectors(devices, weights, zeros(), zeros(), weights, net.Statistics.Initialize(seed))}, nil
 }
 
-func vectors(values ...[]float32) []*tensors.Tensor {
-	out := make([]*tensors.Tensor, len(values))
-	for i, v := range values {
-		out[i] = tensors.FromFlatDataAndDimensions(v, len(v))
+func vectors(devices int, values ...[]float32) [][]*tensors.Tensor {
+	out := make([][]*tensors.Tensor, devices)
+	for device := range out {
+		for _, v := range values {
+			out[device] = append(out[device], tensors.FromFlatDataAndDimensions(v, len(v)))
+		}
 	}
 	return out
 }
 
 func (s *state) finalize() {
-	for _, t := range s.vectors {
-		t.FinalizeAll()
+	for _, on := range s.vectors {
+		for _, t := range on {
+			t.FinalizeAll()
+		}
 	}
 }
 
+// replace takes the step's outputs, which are the next state and the reported
+// values on each device, frees the old state, and returns the reported values.
+func (s *state) replace(outputs []*tensors.Tensor) ([]float32, error) {
+	s.finalize()
+	s.step++
+	devices, count := len(s.vectors), len(vectorNames)
+	var reported []float32
+	var err error
+	for device := range devices {
+		on := outputs[device*len(outputs)/devices : (device+1)*len(outputs)/devices]
+		s.vectors[device] = on[:count]
+		if device == 0 {
+			reported, err = tensors.CopyFlatData[float32](on[count])
+		}
+		on[count].FinalizeAll()
+	}
+	return reported, err
+}
+
+// values copies the state, of which every device has the same.
 func (s *state) values() ([][]float32, error) {
-	out := make([][]float32, len(s.vectors))
-	for i, t := range s.vectors {
+	out := make([][]float32, len(vectorNames))
+	for i, t := range s.vectors[0] {
 		values, err := tensors.CopyFlatData[float32](t)
 		if err != nil {
 			return nil, fmt.Errorf("train: reading %s: %w", vectorNames[i], err)
@@ -69,18 +95,14 @@ func (s *state) trained() (Trained, error) {
 	return Trained{Weights: v[inWeights], Average: v[inAverage], Statistics: v[inStatistics], Steps: s.step}, nil
 }
 
-func (s *state) save(path string, net Network) error {
-	values, err := s.values()
-	if err != nil {
-		return err
-	}
+func writeCheckpoint(path string, net Network, step int, values [][]float32) error {
 	var all []safetensors.Tensor
 	for i, v := range values {
 		all = append(all, safetensors.FromFloat32s(vectorNames[i], []int{len(v)}, v))
 	}
-	metadata := map[string]string{formatKey: checkpoint, stepKey: strconv.Itoa(s.step), layoutKey: net.fingerprint()}
+	metadata := map[string]string{formatKey: checkpoint, stepKey: strconv.Itoa(step), layoutKey: net.fingerprint()}
 	if err := safetensors.Write(path, all, metadata); err != nil {
-		return fmt.Errorf("train: saving a checkpoint at step %d: %w", s.step, err)
+		return fmt.Errorf("train: saving a checkpoint at step %d: %w", step, err)
 	}
 	return nil
 }
@@ -110,13 +132,13 @@ func (s *state) load(path string, net Network) error {
 		if err != nil {
 			return fmt.Errorf("train: checkpoint %s: %w; delete it to start anew", path, err)
 		}
-		if want := s.vectors[i].Shape().Dimensions; !slices.Equal(tensor.Shape, want) {
+		if want := s.vectors[0][i].Shape().Dimensions; !slices.Equal(tensor.Shape, want) {
 			return fmt.Errorf("train: checkpoint %s: %s has shape %v, want %v; delete it to start anew", path, name, tensor.Shape, want)
 		}
 		loaded = append(loaded, values)
 	}
 	s.finalize()
-	s.vectors, s.step = vectors(loaded...), step
+	s.vectors, s.step = vectors(len(s.vectors), loaded...), step
 	return nil
 }
 

@@ -1,12 +1,13 @@
 package train
 
 import (
+	"fmt"
 	"math"
+	"time"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"noisebook/pkg/engine"
 	"noisebook/pkg/nn"
@@ -15,9 +16,10 @@ import (
 // Stepper is a compiled training step: loss, gradient, AdamW (Loshchilov &
 // Hutter 2019) and moving average, each over the flat vector at once.
 type Stepper struct {
-	config  Config
 	program *engine.Program
 	terms   []string // "loss" first
+	args    []any
+	meter   meter
 }
 
 // Inputs of the step's program.
@@ -27,10 +29,11 @@ const (
 	inSecond
 	inAverage
 	inStatistics
-	inRandom
+	inRandom // from here on the feed's
 	inScalars
 	inImages
 	inLabels
+	inCount
 )
 
 // Entries of the vector of scalars, which the host computes for each step.
@@ -43,11 +46,16 @@ const (
 )
 
 // NewStepper prepares the step of an objective; it is compiled when first used.
-func NewStepper(e *engine.Engine, net Network, objective Objective, c Config) (*Stepper, error) {
-	s := &Stepper{config: c}
-	program, err := e.NewProgram("train-step", func(g *graph.Graph, in []*graph.Node) []*graph.Node {
+// Over several devices each computes its part of the batch and all of the update.
+func NewStepper(e *engine.Engine, net Network, objective Objective, c Config, devices int) (*Stepper, error) {
+	s := &Stepper{}
+	split := make([]bool, inCount)
+	split[inImages], split[inLabels] = true, true
+	precision := c.PrecisionOn(e)
+	program, err := e.NewShardedProgram("train-step", devices, split, func(g *graph.Graph, in []*graph.Node) []*graph.Node {
 		weights := nn.NewWeights(net.Layout, in[inWeights])
 		pass := nn.Train(weights, nn.NewWeights(net.Statistics, in[inStatistics]), in[inRandom])
+		pass.Precision = precision
 		loss, terms := objective(pass, in[inImages], in[inLabels])
 
 		values := []*graph.Node{loss}
@@ -90,40 +98,48 @@ func NewStepper(e *engine.Engine, net Network, objective Objective, c Config) (*
 // Finalize frees the compiled step.
 func (s *Stepper) Finalize() { s.program.Finalize() }
 
-// step moves the state by one batch and returns the terms' values by name.
-func (s *Stepper) step(state *state, images, labels *tensors.Tensor) (map[string]float64, error) {
-	scalars := make([]float32, scalarCount)
-	scalars[scalarRate] = float32(s.config.rate(state.step))
-	scalars[scalarDecay] = float32(s.config.averageDecay(state.step))
-	scalars[scalarFirstBias] = float32(1 / (1 - math.Pow(beta1, float64(state.step+1))))
-	scalars[scalarSecondBias] = float32(1 / (1 - math.Pow(beta2, float64(state.step+1))))
-	random, err := engine.RandomState(s.config.Seed, uint64(state.step))
+// scalars are what the step of a number needs of the config.
+func (c Config) scalars(step int) [scalarCount]float32 {
+	return [scalarCount]float32{
+		scalarRate:       float32(c.rate(step)),
+		scalarDecay:      float32(c.averageDecay(step)),
+		scalarFirstBias:  float32(1 / (1 - math.Pow(beta1, float64(step+1)))),
+		scalarSecondBias: float32(1 / (1 - math.Pow(beta2, float64(step+1)))),
+	}
+}
+
+// EngineBusy names the share of the time in which the engine computed, since
+// the first step; what is left it waited for batches, checkpoints and logs.
+const EngineBusy = "engine_busy"
+
+// step moves the state by one batch and returns the terms' values by name, and
+// from the second step on [EngineBusy].
+func (s *Stepper) step(state *state, in *inputs) (map[string]float64, error) {
+	s.args = s.args[:0]
+	for device, vectors := range state.vectors {
+		for _, t := range vectors {
+			s.args = append(s.args, t)
+		}
+		for _, t := range in.devices[device] {
+			s.args = append(s.args, t)
+		}
+	}
+	began := time.Now()
+	outputs, err := s.program.Call(s.args...)
 	if err != nil {
 		return nil, err
 	}
-	inputs := []*tensors.Tensor{random, tensors.FromFlatDataAndDimensions(scalars, scalarCount), images, labels}
-	args := make([]any, 0, len(state.vectors)+len(inputs))
-	for _, t := range append(state.vectors, inputs...) {
-		args = append(args, t)
-	}
-	outputs, err := s.program.Call(args...)
+	s.meter.ran(began, time.Now())
+	reported, err := state.replace(outputs)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("train: reading what step %d reports: %w", state.step, err)
 	}
-	for _, t := range append(state.vectors, inputs...) {
-		t.FinalizeAll()
-	}
-	state.vectors = outputs[:len(outputs)-1]
-	state.step++
-	reported := outputs[len(outputs)-1]
-	flat, err := tensors.CopyFlatData[float32](reported)
-	if err != nil {
-		return nil, err
-	}
-	reported.FinalizeAll()
-	values := make(map[string]float64, len(flat))
+	values := make(map[string]float64, len(s.terms)+1)
 	for i, name := range s.terms {
-		values[name] = float64(flat[i])
+		values[name] = float64(reported[i])
+	}
+	if busy, ok := s.meter.busy(); ok {
+		values[EngineBusy] = busy
 	}
 	return values, nil
 }
@@ -131,13 +147,13 @@ func (s *Stepper) step(state *state, images, labels *tensors.Tensor) (map[string
 // GraphSize builds the step's graph for a batch without compiling it and
 // returns its number of nodes: what a dry run can know of a training.
 func GraphSize(e *engine.Engine, net Network, objective Objective, image [3]int, c Config) (int, error) {
-	s, err := NewStepper(e, net, objective, c)
+	s, err := NewStepper(e, net, objective, c, 1)
 	if err != nil {
 		return 0, err
 	}
 	defer s.Finalize()
-	f32 := func(dims ...int) shapes.Shape { return shapes.Make(dtypes.Float32, dims...) }
-	weights := f32(net.Layout.Size())
-	return s.program.Dry(weights, weights, weights, weights, f32(net.Statistics.Size()), graph.RNGStateShape,
-		f32(scalarCount), f32(c.Batch, image[0], image[1], image[2]), shapes.Make(dtypes.Int32, c.Batch))
+	weights := shapes.Make(dtypes.Float32, net.Layout.Size())
+	all := []shapes.Shape{weights, weights, weights, weights, shapes.Make(dtypes.Float32, net.Statistics.Size())}
+	fed := inputShapes(c.Batch, image)
+	return s.program.Dry(append(all, fed[:]...)...)
 }

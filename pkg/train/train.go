@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"noisebook/pkg/engine"
 	"noisebook/pkg/nn"
@@ -50,6 +49,21 @@ type Config struct {
 	ClipNorm     float64 `json:"clip_norm"` // bound of the gradient's norm; 0 is none
 	EMADecay     float64 `json:"ema_decay"` // of the moving average of the weights, reached gradually: min(this, (1+step)/(10+step))
 	Seed         uint64  `json:"seed"`
+	// Precision is of the network's products and activations; empty is the
+	// device's: float32 on CPUs, bfloat16 on GPUs and TPUs. Weights and
+	// optimizer are float32 always.
+	Precision nn.Precision `json:"precision,omitempty"`
+}
+
+// PrecisionOn is the precision that a config means on an engine.
+func (c Config) PrecisionOn(e *engine.Engine) nn.Precision {
+	switch {
+	case c.Precision != "":
+		return c.Precision
+	case e.Info().CPU:
+		return nn.Float32
+	}
+	return nn.BFloat16
 }
 
 const (
@@ -71,6 +85,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("ema_decay is %g: it must be in [0, 1)", c.EMADecay)
 	case !(c.WeightDecay >= 0 && c.ClipNorm >= 0) || c.Warmup < 0:
 		return fmt.Errorf("weight_decay, clip_norm and warmup must not be negative")
+	case c.Precision != "" && c.Precision != nn.Float32 && c.Precision != nn.BFloat16:
+		return fmt.Errorf("precision is %q: use %s or %s; empty is the device's", c.Precision, nn.Float32, nn.BFloat16)
 	}
 	return nil
 }
@@ -91,13 +107,14 @@ func (c Config) averageDecay(step int) float64 {
 	return min(c.EMADecay, float64(1+step)/float64(10+step))
 }
 
-// Options are what does not change the result.
+// Options are what does not change the result, but for rounding over several devices.
 type Options struct {
+	Devices         int                                              // that share each batch; 0 means 1
 	Checkpoint      string                                           // file to save to and resume from; empty for none
 	CheckpointEvery int                                              // steps; 0 leaves it to CheckpointAfter
 	CheckpointAfter time.Duration                                    // since the last checkpoint; 0 means 30 seconds
 	Progress        func(step, total int, values map[string]float64) // after every step; may be nil
-	Saving          func(step int)                                   // before each checkpoint, so that what was logged up to it can be made durable first; may be nil
+	Saving          func(step int)                                   // before each checkpoint, so that what was logged up to it can be made durable first; on another goroutine; may be nil
 	Resumed         func(step int)                                   // told when a checkpoint was found; may be nil
 }
 
@@ -132,19 +149,29 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 	if err := c.Validate(); err != nil {
 		return Trained{}, fmt.Errorf("train: %w", err)
 	}
-	s, err := newState(net, c.Seed)
+	devices := max(o.Devices, 1)
+	if batches.Size()%devices != 0 {
+		return Trained{}, fmt.Errorf("train: %d devices do not share a batch of %d evenly: use a number of devices that divides it", devices, batches.Size())
+	}
+	stepper, err := NewStepper(e, net, objective, c, devices)
+	if err != nil {
+		return Trained{}, err
+	}
+	defer stepper.Finalize()
+	s, err := newState(net, c.Seed, devices)
 	if err != nil {
 		return Trained{}, err
 	}
 	defer s.finalize()
-	good := 0
+	saver := &saver{path: o.Checkpoint, net: net, before: o.Saving}
+	defer saver.wait() // an error that ends the training comes first
 	if o.Checkpoint != "" {
 		switch err := s.load(o.Checkpoint, net); {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return Trained{}, err
 		default:
-			good = s.step
+			saver.good = s.step
 			if o.Resumed != nil {
 				o.Resumed(s.step)
 			}
@@ -155,63 +182,51 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 		after = 30 * time.Second
 	}
 	lastSave := time.Now()
-	save := func() error {
-		if o.Checkpoint == "" || s.step == good {
-			return nil
-		}
-		if o.Saving != nil {
-			o.Saving(s.step)
-		}
-		if err := s.save(o.Checkpoint, net); err != nil {
-			return err
-		}
-		good = s.step
-		return nil
-	}
-
-	stepper, err := NewStepper(e, net, objective, c)
+	feed, err := newFeed(e, c, batches, imageShape, devices, s.step)
 	if err != nil {
 		return Trained{}, err
 	}
-	defer stepper.Finalize()
-	images := make([]float32, batches.Size()*imageShape[0]*imageShape[1]*imageShape[2])
-	labels := make([]int32, batches.Size())
+	defer feed.close()
 	for s.step < c.Steps {
 		if ctx.Err() != nil {
-			if err := save(); err != nil {
+			if err := saver.finish(s); err != nil {
 				return Trained{}, errors.Join(ctx.Err(), err)
 			}
 			return Trained{}, fmt.Errorf("train: stopped at step %d of %d: %w", s.step, c.Steps, ctx.Err())
 		}
-		if err := batches.Fill(s.step, images, labels); err != nil {
-			return Trained{}, fmt.Errorf("train: %w", err)
-		}
-		values, err := stepper.step(s,
-			tensors.FromFlatDataAndDimensions(images, batches.Size(), imageShape[0], imageShape[1], imageShape[2]),
-			tensors.FromFlatDataAndDimensions(labels, batches.Size()))
+		in, err := feed.next()
 		if err != nil {
 			return Trained{}, err
 		}
+		values, err := stepper.step(s, in)
+		if err != nil {
+			return Trained{}, err
+		}
+		feed.release(in)
 		for _, name := range stepper.terms {
 			if v := values[name]; math.IsNaN(v) || math.IsInf(v, 0) {
-				broken := &NonFiniteError{Step: s.step, Term: name, Value: v, GoodStep: good}
-				if good > 0 {
+				err := saver.wait()
+				broken := &NonFiniteError{Step: s.step, Term: name, Value: v, GoodStep: saver.good}
+				if saver.good > 0 {
 					broken.Checkpoint = o.Checkpoint
 				}
-				return Trained{}, broken
+				return Trained{}, errors.Join(broken, err)
 			}
 		}
 		if o.Progress != nil {
 			o.Progress(s.step, c.Steps, values)
 		}
 		if time.Since(lastSave) >= after || o.CheckpointEvery > 0 && s.step%o.CheckpointEvery == 0 {
-			if err := save(); err != nil {
+			if err := saver.begin(s); err != nil {
 				return Trained{}, err
 			}
 			lastSave = time.Now()
 		}
+		if err := saver.check(); err != nil {
+			return Trained{}, err
+		}
 	}
-	if err := save(); err != nil {
+	if err := saver.finish(s); err != nil {
 		return Trained{}, err
 	}
 	return s.trained()
