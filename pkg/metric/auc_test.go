@@ -98,6 +98,45 @@ func TestMultilabel(t *testing.T) {
 	wantError(t, err, "no rule")
 }
 
+// Values of scikit-learn 1.9.1 with sample_weight.
+func TestWeightedMultilabelAgreesWithScikitLearn(t *testing.T) {
+	const samples = 200
+	scores, labels := mat.NewDense(samples, 3, nil), mat.NewDense(samples, 3, nil)
+	weights := make([]float64, samples)
+	for i := range samples {
+		for class, parameters := range [3]struct{ factor, shift, modulus, label, share int }{
+			{29, 7, 83, 13, 3}, {17, 3, 71, 31, 5}, {5, 2, 59, 43, 7},
+		} {
+			scores.Set(i, class, float64((i*parameters.factor+parameters.shift)%parameters.modulus)/float64(parameters.modulus))
+			if i*parameters.label%10 < parameters.share {
+				labels.Set(i, class, 1)
+			}
+		}
+		weights[i] = float64(1 + i%4)
+	}
+	s, err := Multilabel(scores, labels, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auc, err := s.MacroAUC(SkipAbsent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	precision, err := s.MacroAveragePrecision(SkipAbsent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantNear(t, "macro AUC", auc.Value, 0.5427677524001054, 1e-13)
+	wantNear(t, "micro AUC", s.MicroAUC().Value, 0.5320690883190883, 1e-13)
+	wantNear(t, "AUC by prevalence", s.WeightedAUC().Value, 0.5241305347815765, 1e-13)
+	wantNear(t, "macro average precision", precision.Value, 0.5625205106395965, 1e-13)
+	wantNear(t, "micro average precision", s.MicroAveragePrecision().Value, 0.5310663421383832, 1e-13)
+	_, err = Multilabel(scores, labels, weights[1:])
+	wantError(t, err, "pair up")
+	_, err = OneHot([]int{0, 3}, 3)
+	wantError(t, err, "label 3")
+}
+
 func TestAUCRefuses(t *testing.T) {
 	for _, labels := range [][]int{{0, 0}, {1, 1}} {
 		if _, err := ROCAUC([]float64{1, 2}, labels, nil); !errors.Is(err, ErrUndefined) {

@@ -212,3 +212,56 @@ func ExampleMoments() {
 	fmt.Println(gaussian.Samples, gaussian.Mean, gaussian.Covariance.At(0, 0))
 	// Output: 3 [3] 7
 }
+
+// Moments of parts merge to those of the whole, in any grouping.
+func TestMomentsMerge(t *testing.T) {
+	features := normal(90, 5, 1e5, 4)
+	whole, err := FitGaussian(features)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var merged Moments
+	for from := 0; from < 90; from += 30 {
+		var part Moments
+		for _, bound := range [][2]int{{from, from + 11}, {from + 11, from + 30}} {
+			if err := part.Add(features.Slice(bound[0], bound[1], 0, 5).(*mat.Dense)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before, err := part.Gaussian()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := merged.Merge(&part); err != nil {
+			t.Fatal(err)
+		}
+		after, err := part.Gaussian()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !mat.Equal(before.Covariance, after.Covariance) || before.Mean[0] != after.Mean[0] {
+			t.Error("a merge changed the moments it took in")
+		}
+	}
+	if err := merged.Merge(&Moments{}); err != nil { // nothing
+		t.Fatal(err)
+	}
+	got, err := merged.Gaussian()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Samples != 90 {
+		t.Errorf("%d samples, want 90", got.Samples)
+	}
+	for j, want := range whole.Mean {
+		wantNear(t, "mean", got.Mean[j], want, 1e-9)
+		for k := range whole.Mean {
+			wantNear(t, "covariance", got.Covariance.At(j, k), whole.Covariance.At(j, k), 1e-9)
+		}
+	}
+	var other Moments
+	if err := other.Add(normal(3, 4, 0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, merged.Merge(&other), "do not merge")
+}

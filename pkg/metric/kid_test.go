@@ -41,6 +41,20 @@ func TestMMDProperties(t *testing.T) {
 	wantNear(t, "linear kernel", linear.Biased.Value, squaredDistance(columnMeans(a), columnMeans(b)), 1e-12)
 }
 
+// A kernel other than the zero one is taken as it is: its offset may be 0.
+func TestKernelWithoutOffset(t *testing.T) {
+	x := mat.NewDense(2, 1, []float64{1, 3})
+	y := mat.NewDense(2, 1, []float64{2, 4})
+	got, err := MMD(x, y, PolynomialKernel{Degree: 2, Gamma: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantNear(t, "(x·y)²", got.Unbiased.Value, 9+64-2*(4+16+36+144)/4., 1e-12)
+	if kernel := got.Unbiased.Settings["kernel"]; kernel != "(1 x·y + 0)^2" {
+		t.Errorf("kernel %v", kernel)
+	}
+}
+
 func TestKID(t *testing.T) {
 	a, b := goldenMatrix(t, "kid.in.real"), goldenMatrix(t, "kid.in.fake")
 	options := KIDOptions{Subsets: 20, SubsetSize: 100, Seed: 1}

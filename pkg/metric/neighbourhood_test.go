@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -16,6 +17,7 @@ func TestNeighbourhoodGolden(t *testing.T) {
 		{"prdc", NeighbourhoodOptions{Neighbours: 3}, [4]float64{0.673076923, 0.623333333, 0.564102564, 0.476666667}},
 		{"prdc", NeighbourhoodOptions{}, [4]float64{0.753846154, 0.7, 0.526153846, 0.61}},
 		{"prdc_ties", NeighbourhoodOptions{Neighbours: 3}, [4]float64{0.34, 0.45, 0.16, 0.25}},
+		{"prdc_ties", NeighbourhoodOptions{Neighbours: 3, Closed: true}, [4]float64{0.76, 0.75, -1, -1}}, // the reference has no others
 	} {
 		got, err := Neighbourhood(goldenMatrix(t, test.name+".in.real"), goldenMatrix(t, test.name+".in.fake"), test.options)
 		if err != nil {
@@ -23,6 +25,9 @@ func TestNeighbourhoodGolden(t *testing.T) {
 		}
 		wantNear(t, test.name+" precision", got.Precision.Value, test.want[0], 1e-9)
 		wantNear(t, test.name+" recall", got.Recall.Value, test.want[1], 1e-9)
+		if test.want[2] < 0 {
+			continue
+		}
 		wantNear(t, test.name+" density", got.Density.Value, test.want[2], 1e-9)
 		wantNear(t, test.name+" coverage", got.Coverage.Value, test.want[3], 1e-9)
 	}
@@ -56,6 +61,33 @@ func TestNeighbourhoodProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantNear(t, "precision of duplicates", s.Precision.Value, want, 0)
+	}
+}
+
+// The scores are the means of what the samples add to them.
+func TestNeighbourhoodSamples(t *testing.T) {
+	real := mat.NewDense(3, 1, []float64{0, 1, 3})
+	generated := mat.NewDense(3, 1, []float64{0.5, 0.6, 9})
+	options := NeighbourhoodOptions{Neighbours: 1}
+	terms, err := NeighbourhoodSamples(real, generated, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Real balls: (-1, 1), (0, 2), (1, 5); generated: (0.4, 0.6), (0.5, 0.7), (0.6, 17.4).
+	for what, pair := range map[string][2][]float64{
+		"precision": {terms.Precision, {1, 1, 0}},
+		"density":   {terms.Density, {2, 2, 0}},
+		"recall":    {terms.Recall, {0, 1, 1}},
+		"coverage":  {terms.Coverage, {1, 1, 0}},
+	} {
+		if !slices.Equal(pair[0], pair[1]) {
+			t.Errorf("%s %v, want %v", what, pair[0], pair[1])
+		}
+	}
+	scores := terms.Scores(options)
+	wantNear(t, "density", scores.Density.Value, 4./3, 1e-15)
+	if scores.Recall.Settings["balls"] != "open (<)" || scores.Recall.Settings["neighbours"] != 1 || scores.Recall.N["real"] != 3 {
+		t.Errorf("recall says %v, %v", scores.Recall.N, scores.Recall.Settings)
 	}
 }
 

@@ -115,7 +115,8 @@ func (s *Score) UnmarshalJSON(raw []byte) error {
 
 // OverSeeds is the mean of one metric over repetitions, with their sample
 // standard deviation (divisor n-1) as its spread. It needs two scores or more
-// of one name, n and settings; only the setting "seed" may differ.
+// of one name and settings; only the setting "seed" may differ. Sample counts
+// that differ are left out of N and said in a note.
 func OverSeeds(scores []Score) (Score, error) {
 	if len(scores) < 2 {
 		return Score{}, fmt.Errorf("metric: a spread over seeds needs at least 2 scores, got %d", len(scores))
@@ -126,11 +127,8 @@ func OverSeeds(scores []Score) (Score, error) {
 		if s.Name != first.Name {
 			return Score{}, fmt.Errorf("metric: a mean over seeds of %s and %s; want one metric", first.Name, s.Name)
 		}
-		if !maps.Equal(s.N, first.N) {
-			return Score{}, fmt.Errorf("metric: %s of seed 0 has n = %s, that of seed %d %s; want one n", s.Name, first.Samples(), i, s.Samples())
-		}
 		if a, b := withoutSeed(first.Settings), withoutSeed(s.Settings); !reflect.DeepEqual(a, b) {
-			return Score{}, fmt.Errorf("metric: %s of seed 0 has settings %s, that of seed %d %s; only the seed may differ", s.Name, Score{Settings: a}.Choices(), i, Score{Settings: b}.Choices())
+			return Score{}, fmt.Errorf("metric: %s of score 0 has settings %s, that of score %d %s; only the seed may differ", s.Name, Score{Settings: a}.Choices(), i, Score{Settings: b}.Choices())
 		}
 		values[i] = s.Value
 	}
@@ -138,10 +136,22 @@ func OverSeeds(scores []Score) (Score, error) {
 		return Score{}, err
 	}
 	mean, sd := stat.MeanStdDev(values, nil)
-	return Score{
-		Name: first.Name, Value: mean, N: first.N, Settings: withoutSeed(first.Settings), Notes: first.Notes,
+	over := Score{
+		Name: first.Name, Value: mean, N: map[string]int{}, Settings: withoutSeed(first.Settings), Notes: slices.Clone(first.Notes),
 		Spread: &Spread{SD: sd, Of: len(scores), Over: "seeds"},
-	}, nil
+	}
+	for _, of := range slices.Sorted(maps.Keys(first.N)) {
+		least, most := first.N[of], first.N[of]
+		for _, s := range scores {
+			least, most = min(least, s.N[of]), max(most, s.N[of])
+		}
+		if least == most {
+			over.N[of] = least
+		} else {
+			over.Notes = append(over.Notes, fmt.Sprintf("%s differ over the seeds: %d to %d", of, least, most))
+		}
+	}
+	return over, nil
 }
 
 func withoutSeed(settings map[string]any) map[string]any {

@@ -24,10 +24,10 @@ func Silhouette(x *mat.Dense, labels []int) (Score, error) {
 	}
 	score := Score{
 		Name: "silhouette", Value: stat.Mean(coefficients, nil), N: map[string]int{"samples": len(labels)},
-		Settings: map[string]any{"distance": "Euclidean", "clusters": len(sizes), "singletons": singletons},
+		Settings: map[string]any{"distance": "Euclidean", "clusters": len(sizes)},
 	}
 	if singletons > 0 {
-		score.Notes = []string{"the only member of a cluster counts as 0"}
+		score.Notes = []string{fmt.Sprintf("%d clusters have one member, which counts as 0", singletons)}
 	}
 	return score, nil
 }

@@ -3,6 +3,8 @@ package metricparity
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -267,8 +269,42 @@ func neighbourhood(f *fixture) (outputs, error) {
 			o.set("density"+suffix, s.Density.Value)
 			o.set("coverage"+suffix, s.Coverage.Value)
 		}
+		o.set(fmt.Sprintf("smallest_relative_gap_k%d", k), smallestGap(real, fake, k))
 	}
 	return o, nil
+}
+
+// smallestGap is how close a distance of a real and a fake sample comes to the
+// radius of either's ball, in proportion to it: below 1e-7, float32 arithmetic
+// may count the sample on the other side. Each set has more samples than k.
+func smallestGap(real, fake *mat.Dense, k int) float64 {
+	realRadii, fakeRadii := ballRadii(real, k), ballRadii(fake, k)
+	smallest := math.Inf(1)
+	for i, realRadius := range realRadii {
+		for j, fakeRadius := range fakeRadii {
+			d := floats.Distance(real.RawRowView(i), fake.RawRowView(j), 2)
+			for _, radius := range []float64{realRadius, fakeRadius} {
+				if radius > 0 { // else the ball holds duplicates only
+					smallest = min(smallest, math.Abs(d-radius)/radius)
+				}
+			}
+		}
+	}
+	return smallest
+}
+
+// ballRadii are the distances from each row to its k-th nearest other row.
+func ballRadii(x *mat.Dense, k int) []float64 {
+	samples, _ := x.Dims()
+	radii, distances := make([]float64, samples), make([]float64, samples)
+	for i := range radii {
+		for j := range distances {
+			distances[j] = floats.Distance(x.RawRowView(i), x.RawRowView(j), 2)
+		}
+		slices.Sort(distances)
+		radii[i] = distances[k] // the 0-th is the row itself
+	}
+	return radii
 }
 
 // selectRows copies the rows of m at the indices, which a folder may get wrong.
