@@ -77,7 +77,7 @@ func has(paths []string, prefix string) bool {
 // What draws, judges and remembers stays free of the engine: a cell that answers
 // from the store must start as fast as plotting alone.
 func TestLightPackagesDoNotLinkTheEngine(t *testing.T) {
-	light := []string{"figure", "metric", "claim", "track", "table", "config", "notebook", "process", "tier", "jupyter"}
+	light := []string{"dense", "figure", "metric", "claim", "track", "table", "config", "notebook", "process", "tier", "jupyter"}
 	checked := 0
 	for _, p := range packages(t) {
 		if !slices.Contains(light, strings.TrimPrefix(p.name(), "pkg/")) {
@@ -120,7 +120,7 @@ var flow = [][]string{
 }
 
 // anywhere are the packages that every layer may use.
-var anywhere = []string{"table", "tier", "config", "track", "engine", "plugin", "fetch", "safetensors", "npy"}
+var anywhere = []string{"table", "tier", "config", "track", "dense", "engine", "plugin", "fetch", "safetensors", "npy"}
 
 func layer(name string) int {
 	short, isPackage := strings.CutPrefix(name, "pkg/")
