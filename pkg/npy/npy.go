@@ -1,8 +1,9 @@
 // Package npy reads and writes NumPy's .npy files, format versions 1 and 2, of
-// the element types that features, scores, labels and images come in.
+// the element types that features, scores, labels and images come in, and .npz
+// archives of them.
 //
 // A corrupt, truncated or hostile file is an error, never a panic, and never
-// an allocation larger than the bytes that are really there.
+// an allocation out of proportion to the bytes that are really there.
 package npy
 
 import (
@@ -28,6 +29,7 @@ type Array struct {
 func (a *Array) Shape() []int { return slices.Clone(a.shape) }
 
 // Type names the element type as NumPy does: float64, float32, int64 or uint8.
+// Other integers are widened to int64 on reading, truth values are uint8.
 func (a *Array) Type() string {
 	switch a.data.(type) {
 	case []float64:

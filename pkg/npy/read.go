@@ -58,7 +58,17 @@ func Read(r io.Reader) (*Array, error) {
 		array.data, err = readElements(r, count, 4, func(b []byte) float32 { return math.Float32frombits(order.Uint32(b)) })
 	case "'<i8'", "'>i8'":
 		array.data, err = readElements(r, count, 8, func(b []byte) int64 { return int64(order.Uint64(b)) })
-	case "'|u1'":
+	case "'<i4'", "'>i4'":
+		array.data, err = readElements(r, count, 4, func(b []byte) int64 { return int64(int32(order.Uint32(b))) })
+	case "'<u4'", "'>u4'":
+		array.data, err = readElements(r, count, 4, func(b []byte) int64 { return int64(order.Uint32(b)) })
+	case "'<i2'", "'>i2'":
+		array.data, err = readElements(r, count, 2, func(b []byte) int64 { return int64(int16(order.Uint16(b))) })
+	case "'<u2'", "'>u2'":
+		array.data, err = readElements(r, count, 2, func(b []byte) int64 { return int64(order.Uint16(b)) })
+	case "'|i1'":
+		array.data, err = readElements(r, count, 1, func(b []byte) int64 { return int64(int8(b[0])) })
+	case "'|u1'", "'|b1'":
 		array.data, err = readElements(r, count, 1, func(b []byte) uint8 { return b[0] })
 	default:
 		return nil, fmt.Errorf("npy: element type %s is not read; convert it with astype to float64, float32, int64 or uint8", descr)
