@@ -28,6 +28,16 @@ type Program struct {
 type Compilation struct {
 	Program string
 	Took    time.Duration
+	Loaded  bool // from disk, where an earlier process left it
+}
+
+// String says it in a line, for notes in a run.
+func (c Compilation) String() string {
+	done := "compiled"
+	if c.Loaded {
+		done = "loaded"
+	}
+	return fmt.Sprintf("%s %s in %.1f s", done, c.Program, c.Took.Seconds())
 }
 
 // NewProgram prepares a graph function; it is compiled at its first call.
@@ -45,12 +55,13 @@ func (e *Engine) NewProgram(name string, build Build) (*Program, error) {
 func (p *Program) Compile(args ...any) (err error) {
 	defer p.recovered(&err)
 	start := time.Now()
-	if err := p.exec.PreCompile(args...); err != nil {
+	loaded, err := watch(func() error { return p.exec.PreCompile(args...) })
+	if err != nil {
 		return p.describe(err)
 	}
 	p.compiled.Store(true)
 	if p.engine.log != nil {
-		p.engine.log(Compilation{Program: p.name, Took: time.Since(start)})
+		p.engine.log(Compilation{Program: p.name, Took: time.Since(start), Loaded: loaded})
 	}
 	return nil
 }
