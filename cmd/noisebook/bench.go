@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/programs"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/nn"
 	"noisebook/pkg/process"
@@ -27,22 +31,28 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Time this build on this machine",
 	}
-	command.AddCommand(newBenchUNetCommand())
+	command.AddCommand(newBenchUNetCommand(), newBenchCollectCommand(), newBenchTableCommand(), newBenchPlotCommand())
 	return command
 }
 
 // unetBench is what `bench unet` was asked to time.
 type unetBench struct {
-	Channels    int   `json:"channels"`
-	Batch       int   `json:"batch"`
-	Size        int   `json:"size"`
-	InChannels  int   `json:"in_channels"`
-	Multipliers []int `json:"multipliers"`
-	Blocks      int   `json:"blocks"`
-	Attention   []int `json:"attention"`
-	Patch       int   `json:"patch"`
-	Runs        int   `json:"runs"`
+	Channels    int      `json:"channels"`
+	Batch       int      `json:"batch"`
+	Size        int      `json:"size"`
+	InChannels  int      `json:"in_channels"`
+	Multipliers []int    `json:"multipliers"`
+	Blocks      int      `json:"blocks"`
+	Attention   []int    `json:"attention"`
+	Patch       int      `json:"patch"`
+	Runs        int      `json:"runs"`
+	Only        []string `json:"only"`
+
+	ProgramCache bool `json:"program_cache"` // programs may come from disk in place of the compiler
 }
+
+// benchMeasures are the kinds of steps in the order in which they are timed.
+var benchMeasures = []string{"train", "sample", "guided"}
 
 func newBenchUNetCommand() *cobra.Command {
 	var spec string
@@ -59,13 +69,23 @@ func newBenchUNetCommand() *cobra.Command {
   guided   one noise prediction of Algorithm 1: encoder, gradient of the
            classifier's loss for every feature map, decoder
 
-Each is compiled, run once, then timed --runs times; the median counts.
+Each is compiled, run once, then timed --runs times. GFLOP counts the
+multiply-adds of convolutions and matrix products that the step cannot do
+without, twice each; the share is of a product of square float32 matrices,
+timed in the same run. Peak memory is the whole process's: --only train
+gives that of training alone.
+
 Multipliers follow from the size as in the paper (28: 1,2,2; 32: 1,2,2,2;
 64: 1,2,3,4) unless given. Attention is given by downsampling factors.`,
+		Example: `  noisebook bench unet --channels 32 --batch 64 --size 28
+  noisebook bench unet --channels 64 --only train --json`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := b.complete(); err != nil {
 				return fmt.Errorf("bench: %w", err)
+			}
+			if !b.ProgramCache {
+				os.Setenv(programs.Variable, programs.Off)
 			}
 			e, err := engine.Open(command.Context(), spec)
 			if err != nil {
@@ -94,6 +114,8 @@ Multipliers follow from the size as in the paper (28: 1,2,2; 32: 1,2,2,2;
 	flags.IntSliceVar(&b.Attention, "attention", []int{2, 4}, "downsampling factors at which attention is used")
 	flags.IntVar(&b.Patch, "patch", 1, "1, or 2 to fold 2×2 pixels into channels")
 	flags.IntVar(&b.Runs, "runs", 5, "timed runs of each measure")
+	flags.StringSliceVar(&b.Only, "only", benchMeasures, "measures to take")
+	flags.BoolVar(&b.ProgramCache, "program-cache", false, "load programs that an earlier process has compiled; else all are compiled")
 	flags.StringVar(&spec, "engine", "", "auto, xla, xla:PATH or go (default $NOISEBOOK_ENGINE, then auto)")
 	flags.BoolVar(&asJSON, "json", false, "print JSON")
 	return command
@@ -110,22 +132,39 @@ func (b *unetBench) complete() error {
 		return fmt.Errorf("the paper has no multipliers for size %d: give --multipliers", b.Size)
 	case b.Batch < 1 || b.Runs < 1:
 		return fmt.Errorf("--batch and --runs must be at least 1")
+	case len(b.Only) == 0:
+		return fmt.Errorf("--only names no measure: use some of %s", strings.Join(benchMeasures, ", "))
+	}
+	for _, name := range b.Only {
+		if !slices.Contains(benchMeasures, name) {
+			return fmt.Errorf("--only: unknown measure %q; use some of %s", name, strings.Join(benchMeasures, ", "))
+		}
 	}
 	return nil
 }
 
-// benchResult holds the medians, in seconds.
+// benchResult is what was measured.
 type benchResult struct {
-	Config     unetBench          `json:"config"`
-	Backend    string             `json:"backend"`
-	Device     string             `json:"device"`
-	Parameters int                `json:"parameters"`
-	Compile    map[string]float64 `json:"compile_seconds"` // by measure
-	Step       map[string]float64 `json:"step_seconds"`    // median, by measure
-	PeakMemory int64              `json:"peak_memory_bytes,omitempty"`
+	Config     unetBench              `json:"config"`
+	Backend    string                 `json:"backend"`
+	Device     string                 `json:"device"`
+	Versions   map[string]string      `json:"versions"` // of the modules that compute
+	Parameters int                    `json:"parameters"`
+	Matmul     float64                `json:"matmul_flops"` // floating-point operations a second of a product of square matrices
+	Measures   map[string]benchTiming `json:"measures"`
+	PeakMemory int64                  `json:"peak_memory_bytes,omitempty"` // of the process, before the matrices
 }
 
-var benchMeasures = []string{"train", "sample", "guided"}
+// benchTiming is one kind of step.
+type benchTiming struct {
+	Compile    float64   `json:"compile_seconds"`
+	Seconds    []float64 `json:"seconds"` // in the order of the runs
+	Median     float64   `json:"median_seconds"`
+	Min        float64   `json:"min_seconds"`
+	Needed     float64   `json:"operations"`       // floating-point operations that the step needs
+	InGraph    float64   `json:"graph_operations"` // … that its graph has
+	MatmulPart float64   `json:"share_of_matmul"`  // Needed / Median / Matmul
+}
 
 func (b *unetBench) run(ctx context.Context, e *engine.Engine, progress io.Writer) (*benchResult, error) {
 	model, err := joint.New(joint.Config{
@@ -139,24 +178,28 @@ func (b *unetBench) run(ctx context.Context, e *engine.Engine, progress io.Write
 		return nil, err
 	}
 	result := &benchResult{
-		Config: *b, Backend: e.Info().Backend, Device: e.Info().Device, Parameters: model.Layout.Size(),
-		Compile: map[string]float64{}, Step: map[string]float64{},
+		Config: *b, Backend: e.Info().Backend, Device: e.Info().Device, Versions: e.Info().Versions, Parameters: model.Layout.Size(),
+		Measures: map[string]benchTiming{},
 	}
+	needed := jointOperations(model.Config, b.Batch)
 	var compiled time.Duration
 	e.LogCompilations(func(c engine.Compilation) { compiled += c.Took })
 	for _, name := range benchMeasures {
+		if !slices.Contains(b.Only, name) {
+			continue
+		}
 		fmt.Fprintf(progress, "timing %s …\n", name)
+		timing := benchTiming{Needed: needed[name]}
 		compiled = 0
-		var seconds []float64
 		switch name {
 		case "train":
-			seconds, err = b.timeTraining(ctx, e, model)
+			timing.Seconds, timing.InGraph, err = b.timeTraining(ctx, e, model)
 		case "sample":
-			seconds, err = b.timeForward(ctx, e, model, func(p *nn.Pass, x, t, _ *graph.Node) *graph.Node {
+			timing.Seconds, timing.InGraph, err = b.timeForward(ctx, e, model, func(p *nn.Pass, x, t, _ *graph.Node) *graph.Node {
 				return model.UNet.PredictNoise(p, x, t)
 			})
 		case "guided":
-			seconds, err = b.timeForward(ctx, e, model, func(p *nn.Pass, x, t, y *graph.Node) *graph.Node {
+			timing.Seconds, timing.InGraph, err = b.timeForward(ctx, e, model, func(p *nn.Pass, x, t, y *graph.Node) *graph.Node {
 				noise, _ := model.GuidedNoise(p, x, t, y, graph.Const(x.Graph(), float32(100)))
 				return noise
 			})
@@ -164,9 +207,18 @@ func (b *unetBench) run(ctx context.Context, e *engine.Engine, progress io.Write
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		result.Compile[name], result.Step[name] = compiled.Seconds(), median(seconds)
+		timing.Compile = compiled.Seconds()
+		timing.Median, timing.Min = median(timing.Seconds), slices.Min(timing.Seconds)
+		result.Measures[name] = timing
 	}
 	result.PeakMemory = engine.PeakMemory()
+	if result.Matmul, err = matmulSpeed(e, b.Runs); err != nil {
+		return nil, err
+	}
+	for name, timing := range result.Measures {
+		timing.MatmulPart = timing.Needed / timing.Median / result.Matmul
+		result.Measures[name] = timing
+	}
 	return result, nil
 }
 
@@ -175,22 +227,26 @@ const (
 	benchTimesteps = 500
 )
 
-// timeTraining is the seconds of each step of a training run after the first.
-func (b *unetBench) timeTraining(ctx context.Context, e *engine.Engine, model *joint.Model) ([]float64, error) {
+// timeTraining is the seconds of each step of a training run after the first,
+// and the floating-point operations of a step's graph.
+func (b *unetBench) timeTraining(ctx context.Context, e *engine.Engine, model *joint.Model) (seconds []float64, operations float64, err error) {
 	betas, err := process.ScaledLinear(benchTimesteps, process.HoFirst, process.HoLast)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	chain, err := process.NewDDPM(betas)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	objective := func(p *nn.Pass, x0, y *graph.Node) (*graph.Node, []train.Term) {
 		t := graph.ConvertDType(graph.MulScalar(p.Uniform(b.Batch), benchTimesteps), dtypes.Int32)
 		l := model.Loss(p, joint.Objective{ClassScale: 1e-3, Noisy: joint.NoisyNone}, chain, x0, y, t, p.Normal(x0.Shape().Dimensions...))
 		return l.Total, nil
 	}
-	var seconds []float64
+	operations, err = b.gradientOperations(e, model, objective)
+	if err != nil {
+		return nil, 0, err
+	}
 	last := time.Time{}
 	_, err = train.Run(ctx, e, train.Network{Layout: model.Layout, Statistics: model.Statistics}, objective,
 		randomBatches(b.Batch), [3]int{b.Size, b.Size, b.InChannels},
@@ -201,21 +257,24 @@ func (b *unetBench) timeTraining(ctx context.Context, e *engine.Engine, model *j
 			}
 			last = time.Now()
 		}})
-	return seconds, err
+	return seconds, operations, err
 }
 
-// timeForward is the seconds of each call after the first of a prediction in evaluation mode.
-func (b *unetBench) timeForward(ctx context.Context, e *engine.Engine, model *joint.Model, predict func(p *nn.Pass, x, t, y *graph.Node) *graph.Node) ([]float64, error) {
+// timeForward is the seconds of each call after the first of a prediction in
+// evaluation mode, and the floating-point operations of its graph.
+func (b *unetBench) timeForward(ctx context.Context, e *engine.Engine, model *joint.Model, predict func(p *nn.Pass, x, t, y *graph.Node) *graph.Node) (seconds []float64, operations float64, err error) {
 	program, err := e.NewProgram("bench", func(_ *graph.Graph, in []*graph.Node) []*graph.Node {
-		return []*graph.Node{predict(model.Evaluate(in[0], in[1]), in[2], in[3], in[4])}
+		noise := predict(model.Evaluate(in[0], in[1]), in[2], in[3], in[4])
+		operations = graphOperations(noise)
+		return []*graph.Node{noise}
 	})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer program.Finalize()
 	images, labels := make([]float32, b.Batch*b.Size*b.Size*b.InChannels), make([]int32, b.Batch)
 	if err := randomBatches(b.Batch).Fill(0, images, labels); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	times := make([]int32, b.Batch)
 	for i := range times {
@@ -229,26 +288,25 @@ func (b *unetBench) timeForward(ctx context.Context, e *engine.Engine, model *jo
 		tensors.FromFlatDataAndDimensions(times, b.Batch),
 		tensors.FromFlatDataAndDimensions(labels, b.Batch),
 	}
-	var seconds []float64
 	for i := range b.Runs + 1 {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		start := time.Now()
 		outputs, err := program.Call(args...)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		// Reading the result waits for it.
 		if _, err := tensors.CopyFlatData[float32](outputs[0]); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		outputs[0].FinalizeAll()
 		if i > 0 {
 			seconds = append(seconds, time.Since(start).Seconds())
 		}
 	}
-	return seconds, nil
+	return seconds, operations, nil
 }
 
 // randomBatches are batches of noise of a size.
@@ -273,22 +331,70 @@ func median(values []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
+// matmulSpeed is the floating-point operations a second that the engine reaches
+// in products of square float32 matrices: the fastest of the runs.
+func matmulSpeed(e *engine.Engine, runs int) (float64, error) {
+	const products = 4 // in one call, so that the call itself weighs little
+	side := 2048
+	if e.Info().Backend == "go" {
+		side = 256
+	}
+	program, err := e.NewProgram("matmul", func(_ *graph.Graph, in []*graph.Node) []*graph.Node {
+		x := in[0]
+		for range products {
+			x = graph.Dot(x, in[1]).Product()
+		}
+		return []*graph.Node{x} // not their sum: XLA fuses a sum with the product before it into a slow loop
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer program.Finalize()
+	x := make([]float32, side*side)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range x {
+		x[i] = (2*rng.Float32() - 1) / float32(side)
+	}
+	matrix := tensors.FromFlatDataAndDimensions(x, side, side)
+	defer matrix.FinalizeAll()
+	best := 0.0
+	for range runs + 1 {
+		start := time.Now()
+		outputs, err := program.Call(matrix, matrix)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := tensors.CopyFlatData[float32](outputs[0]); err != nil {
+			return 0, err
+		}
+		outputs[0].FinalizeAll()
+		best = max(best, products*2*math.Pow(float64(side), 3)/time.Since(start).Seconds())
+	}
+	return best, nil
+}
+
 func (r *benchResult) print(w io.Writer) error {
 	fmt.Fprintf(w, "UNet C=%d B=%d %d×%d×%d multipliers %v, %d blocks, attention at %v, patch %d: %d parameters with the head\n",
 		r.Config.Channels, r.Config.Batch, r.Config.Size, r.Config.Size, r.Config.InChannels, r.Config.Multipliers,
 		r.Config.Blocks, r.Config.Attention, r.Config.Patch, r.Parameters)
 	fmt.Fprintf(w, "%s: %s\n", r.Backend, r.Device)
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "measure\tseconds a step\timages/s\tcompile, s")
+	fmt.Fprintln(tw, "measure\tmedian, s\tmin, s\timages/s\tcompile, s\tGFLOP\tin graph\tGFLOP/s\tshare of matmul")
 	for _, name := range benchMeasures {
-		fmt.Fprintf(tw, "%s\t%.3f\t%.1f\t%.1f\n", name, r.Step[name], float64(r.Config.Batch)/r.Step[name], r.Compile[name])
+		m, taken := r.Measures[name]
+		if !taken {
+			continue
+		}
+		fmt.Fprintf(tw, "%s\t%.3f\t%.3f\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%.2f\n", name, m.Median, m.Min,
+			float64(r.Config.Batch)/m.Median, m.Compile, m.Needed/1e9, m.InGraph/1e9, m.Needed/m.Median/1e9, m.MatmulPart)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
+	fmt.Fprintf(w, "matmul %.1f GFLOP/s\n", r.Matmul/1e9)
 	if r.PeakMemory == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "peak memory %.2f GiB\n", float64(r.PeakMemory)/(1<<30))
+	_, err := fmt.Fprintf(w, "peak memory of %s: %.2f GB\n", strings.Join(r.Config.Only, ", "), float64(r.PeakMemory)/1e9)
 	return err
 }
