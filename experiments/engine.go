@@ -2,7 +2,6 @@ package experiments
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"noisebook/pkg/engine"
@@ -35,8 +34,6 @@ func Engine(ctx context.Context, job *track.Job) (*engine.Engine, error) {
 	if info.Warning != "" {
 		job.Note("warning: " + info.Warning)
 	}
-	shared.engine.LogCompilations(func(c engine.Compilation) {
-		job.Note(fmt.Sprintf("compiled %s in %.1f s", c.Program, c.Took.Seconds()))
-	})
+	shared.engine.LogCompilations(func(c engine.Compilation) { job.Note(c.String()) })
 	return shared.engine, nil
 }

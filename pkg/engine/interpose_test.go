@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child runs a small network's product on noise; its size makes another program.
+// child multiplies a matrix of a size with noise and prints what came out.
 func child(size string) error {
 	n, err := strconv.Atoi(size)
 	if err != nil {
@@ -58,18 +58,30 @@ func child(size string) error {
 	defer e.Close()
 	var result computed
 	e.LogCompilations(func(c engine.Compilation) { result.Loaded = c.Loaded })
-	p, err := e.NewProgram("product", func(g *graph.Graph, in []*graph.Node) []*graph.Node {
-		_, noise := graph.RandomNormal(in[0], shapes.Make(dtypes.Float32, n, n))
-		return []*graph.Node{graph.ReduceSum(graph.Exp(graph.MulScalar(graph.Dot(noise, noise).Product(), 0.1)), 1)}
+	devices := 1
+	if n%2 == 0 {
+		devices = 2 // another kind of program: a part of the rows on each
+	}
+	p, err := e.NewShardedProgram("product", devices, []bool{true, false}, func(g *graph.Graph, in []*graph.Node) []*graph.Node {
+		_, noise := graph.RandomNormal(in[1], shapes.Make(dtypes.Float32, n, n))
+		return []*graph.Node{graph.ReduceSum(graph.Exp(graph.MulScalar(graph.Dot(in[0], noise).Product(), 0.1)), 0)}
 	})
 	if err != nil {
 		return err
 	}
-	state, err := engine.RandomState(1, 2)
-	if err != nil {
-		return err
+	var arguments []any
+	for device := range devices {
+		rows := make([]float32, n*n/devices)
+		for i := range rows {
+			rows[i] = float32((i*7+device)%5) - 2
+		}
+		state, err := engine.RandomState(1, 2)
+		if err != nil {
+			return err
+		}
+		arguments = append(arguments, tensors.FromFlatDataAndDimensions(rows, n/devices, n), state)
 	}
-	outputs, err := p.Call(state)
+	outputs, err := p.Call(arguments...)
 	if err != nil {
 		return err
 	}
@@ -122,6 +134,9 @@ func TestNextProcessLoadsTheProgram(t *testing.T) {
 	}
 
 	values := process(t, "8", programs.Variable+"="+programs.Off).Values
+	if len(values) != 8 {
+		t.Fatalf("values %v", values)
+	}
 	want("first process", process(t, "8", cache), false, values)
 	want("second process", process(t, "8", cache), true, values)
 	if other := process(t, "9", cache); other.Loaded || len(other.Values) != 9 {
