@@ -19,6 +19,7 @@ import (
 type Archive struct {
 	path    string
 	file    *os.File
+	size    int64 // of the file
 	entries map[string]*zip.File
 	names   []string
 }
@@ -46,7 +47,7 @@ func readArchive(r io.ReaderAt, size int64) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("npz: %w", err)
 	}
-	a := &Archive{entries: map[string]*zip.File{}}
+	a := &Archive{size: size, entries: map[string]*zip.File{}}
 	for _, entry := range reader.File {
 		name, isArray := strings.CutSuffix(entry.Name, ".npy")
 		if !isArray {
@@ -71,21 +72,24 @@ func (a *Archive) Read(name string) (*Array, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: npz: no array %q; there are %s", a.path, name, strings.Join(a.names, ", "))
 	}
-	array, err := readEntry(entry)
+	array, err := readEntry(entry, a.size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: array %q: %w", a.path, name, err)
 	}
 	return array, nil
 }
 
-func readEntry(entry *zip.File) (array *Array, err error) {
+func readEntry(entry *zip.File, fileSize int64) (array *Array, err error) {
 	content, err := entry.Open()
 	if err != nil {
 		return nil, fmt.Errorf("npz: %w", err)
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
 	r := bufio.NewReader(content)
-	if array, err = Read(r); err != nil {
+	if err := plausible(entry, fileSize); err != nil {
+		return nil, err
+	}
+	if array, err = read(r, int64(entry.UncompressedSize64)); err != nil {
 		return nil, err
 	}
 	switch _, err := r.ReadByte(); { // reading to the end checks the checksum too
@@ -95,6 +99,17 @@ func readEntry(entry *zip.File) (array *Array, err error) {
 		return nil, fmt.Errorf("npz: %w", err)
 	}
 	return array, nil
+}
+
+// plausible refuses an entry that claims more bytes than the file has, or to
+// inflate to more than deflate can make of them, so that its size can be believed.
+func plausible(entry *zip.File, fileSize int64) error {
+	const most = 1032 // bytes from one
+	if entry.CompressedSize64 > uint64(fileSize) || entry.UncompressedSize64/most > entry.CompressedSize64 {
+		return fmt.Errorf("npz: %d bytes of a file of %d cannot inflate to the %d that the file claims; it is corrupt",
+			entry.CompressedSize64, fileSize, entry.UncompressedSize64)
+	}
+	return nil
 }
 
 // Close closes the file; arrays that were read stay valid.
@@ -109,17 +124,19 @@ type ArchiveWriter struct {
 // SaveArchive writes an .npz file, compressed as by numpy.savez_compressed,
 // from the arrays that add adds. It appears whole or not at all.
 func SaveArchive(path string, add func(*ArchiveWriter) error) error {
-	err := atomicfile.Write(path, func(w io.Writer) error {
-		archive := &ArchiveWriter{zip: zip.NewWriter(w), names: map[string]bool{}}
-		archive.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
-			return flate.NewWriter(w, flate.BestSpeed) // features hardly compress
-		})
-		return errors.Join(add(archive), archive.zip.Close())
-	})
-	if err != nil {
+	if err := atomicfile.Write(path, func(w io.Writer) error { return WriteArchive(w, add) }); err != nil {
 		return fmt.Errorf("npz: saving %s: %w", path, err)
 	}
 	return nil
+}
+
+// WriteArchive writes what [SaveArchive] puts into a file. Equal arrays give equal bytes.
+func WriteArchive(w io.Writer, add func(*ArchiveWriter) error) error {
+	archive := &ArchiveWriter{zip: zip.NewWriter(w), names: map[string]bool{}}
+	archive.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		return flate.NewWriter(w, flate.BestSpeed) // features hardly compress
+	})
+	return errors.Join(add(archive), archive.zip.Close())
 }
 
 // AddArray adds an array under a name of its own, as Write writes it.

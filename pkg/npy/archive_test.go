@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +114,62 @@ func TestArchiveRefuses(t *testing.T) {
 			}
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+// A claim that the bytes of the file cannot keep costs no memory.
+func TestLyingSizesCostNoMemory(t *testing.T) {
+	huge := "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 20000), }"
+	claims := func(compressed, inflated uint64) []byte {
+		var buffer bytes.Buffer
+		w := zip.NewWriter(&buffer)
+		content, err := w.CreateRaw(&zip.FileHeader{Name: "a.npy", Method: zip.Deflate, CompressedSize64: compressed, UncompressedSize64: inflated})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := content.Write(file(huge)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return buffer.Bytes()
+	}
+	for name, test := range map[string]struct {
+		file    string
+		content []byte
+		want    string
+	}{
+		"shape of an array":            {"a.npy", file(huge), "bytes of elements, want 160000000000"},
+		"shape of an archive's array":  {"a.npz", archive(t, zip.Deflate, [2]string{"a.npy", string(file(huge))}), "bytes of elements, want 160000000000"},
+		"inflated size of an entry":    {"a.npz", claims(100, 160_000_000_128), "cannot inflate"},
+		"compressed size of an entry":  {"a.npz", claims(1<<40, 160_000_000_128), "cannot inflate"},
+		"deflated stream that is none": {"a.npz", claims(128, 120_000), "npy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), test.file)
+			if err := os.WriteFile(path, test.content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := Open(path)
+			if filepath.Ext(path) == ".npz" {
+				a, openErr := OpenArchive(path)
+				if openErr != nil {
+					t.Fatal(openErr)
+				}
+				defer a.Close()
+				_, err = a.Read("a")
+			}
+			runtime.ReadMemStats(&after)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one with %q", err, test.want)
+			}
+			if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
+				t.Errorf("%d bytes were allocated for a file of %d", grown, len(test.content))
 			}
 		})
 	}

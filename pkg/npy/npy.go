@@ -76,6 +76,16 @@ func (a *Array) Ints() ([]int, error) {
 	}
 }
 
+// Bytes returns the elements of a uint8 array, such as pixels, in row-major
+// order, not copied. Any other type is an error.
+func (a *Array) Bytes() ([]uint8, error) {
+	data, ok := a.data.([]uint8)
+	if !ok {
+		return nil, fmt.Errorf("npy: the array holds %s, want uint8", a.Type())
+	}
+	return data, nil
+}
+
 // Dense returns a two-dimensional array [rows, columns] as a float64 matrix.
 // Any other number of axes, or an empty axis, is an error.
 func (a *Array) Dense() (*mat.Dense, error) {

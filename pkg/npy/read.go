@@ -24,8 +24,12 @@ func Open(path string) (*Array, error) {
 		return nil, fmt.Errorf("npy: %w", err)
 	}
 	defer file.Close()
+	size := int64(unknownSize)
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		size = info.Size()
+	}
 	r := bufio.NewReader(file)
-	array, err := Read(r)
+	array, err := read(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -36,8 +40,15 @@ func Open(path string) (*Array, error) {
 }
 
 // Read reads one array from r and nothing behind it.
-func Read(r io.Reader) (*Array, error) {
-	header, err := readHeader(r)
+func Read(r io.Reader) (*Array, error) { return read(r, unknownSize) }
+
+// unknownSize stands for the size of what is no file.
+const unknownSize = -1
+
+// read reads one array from the start of size bytes; where the size is known, a
+// shape that needs more is refused before its elements are read.
+func read(r io.Reader, size int64) (*Array, error) {
+	header, length, err := readHeader(r)
 	if err != nil {
 		return nil, err
 	}
@@ -51,25 +62,29 @@ func Read(r io.Reader) (*Array, error) {
 	if len(descr) == 5 && descr[1] == '>' {
 		order = binary.BigEndian
 	}
+	left := int64(unknownSize)
+	if size != unknownSize {
+		left = size - length
+	}
 	switch descr {
 	case "'<f8'", "'>f8'":
-		array.data, err = readElements(r, count, 8, func(b []byte) float64 { return math.Float64frombits(order.Uint64(b)) })
+		array.data, err = readElements(r, count, 8, left, func(b []byte) float64 { return math.Float64frombits(order.Uint64(b)) })
 	case "'<f4'", "'>f4'":
-		array.data, err = readElements(r, count, 4, func(b []byte) float32 { return math.Float32frombits(order.Uint32(b)) })
+		array.data, err = readElements(r, count, 4, left, func(b []byte) float32 { return math.Float32frombits(order.Uint32(b)) })
 	case "'<i8'", "'>i8'":
-		array.data, err = readElements(r, count, 8, func(b []byte) int64 { return int64(order.Uint64(b)) })
+		array.data, err = readElements(r, count, 8, left, func(b []byte) int64 { return int64(order.Uint64(b)) })
 	case "'<i4'", "'>i4'":
-		array.data, err = readElements(r, count, 4, func(b []byte) int64 { return int64(int32(order.Uint32(b))) })
+		array.data, err = readElements(r, count, 4, left, func(b []byte) int64 { return int64(int32(order.Uint32(b))) })
 	case "'<u4'", "'>u4'":
-		array.data, err = readElements(r, count, 4, func(b []byte) int64 { return int64(order.Uint32(b)) })
+		array.data, err = readElements(r, count, 4, left, func(b []byte) int64 { return int64(order.Uint32(b)) })
 	case "'<i2'", "'>i2'":
-		array.data, err = readElements(r, count, 2, func(b []byte) int64 { return int64(int16(order.Uint16(b))) })
+		array.data, err = readElements(r, count, 2, left, func(b []byte) int64 { return int64(int16(order.Uint16(b))) })
 	case "'<u2'", "'>u2'":
-		array.data, err = readElements(r, count, 2, func(b []byte) int64 { return int64(order.Uint16(b)) })
+		array.data, err = readElements(r, count, 2, left, func(b []byte) int64 { return int64(order.Uint16(b)) })
 	case "'|i1'":
-		array.data, err = readElements(r, count, 1, func(b []byte) int64 { return int64(int8(b[0])) })
+		array.data, err = readElements(r, count, 1, left, func(b []byte) int64 { return int64(int8(b[0])) })
 	case "'|u1'", "'|b1'":
-		array.data, err = readElements(r, count, 1, func(b []byte) uint8 { return b[0] })
+		array.data, err = readElements(r, count, 1, left, func(b []byte) uint8 { return b[0] })
 	default:
 		return nil, fmt.Errorf("npy: element type %s is not read; convert it with astype to float64, float32, int64 or uint8", descr)
 	}
@@ -84,14 +99,15 @@ func Read(r io.Reader) (*Array, error) {
 
 // readHeader parses the preamble and the dictionary of an array. The bytes are
 // bounded before npyio sees them, because it trusts the length they state, and
-// its panics on a malformed dictionary become errors.
-func readHeader(r io.Reader) (header npyio.Header, err error) {
+// its panics on a malformed dictionary become errors. It returns how many bytes
+// they are.
+func readHeader(r io.Reader) (header npyio.Header, length int64, err error) {
 	preamble := make([]byte, 8)
 	if _, err := io.ReadFull(r, preamble); err != nil {
-		return header, fmt.Errorf("npy: too short for a header: %w", eofIsUnexpected(err))
+		return header, 0, fmt.Errorf("npy: too short for a header: %w", eofIsUnexpected(err))
 	}
 	if !bytes.Equal(preamble[:6], npyio.Magic[:]) {
-		return header, errors.New("npy: not a .npy file: the magic bytes are missing")
+		return header, 0, errors.New("npy: not a .npy file: the magic bytes are missing")
 	}
 	var width int
 	switch major := preamble[6]; major {
@@ -100,19 +116,19 @@ func readHeader(r io.Reader) (header npyio.Header, err error) {
 	case 2:
 		width = 4
 	default:
-		return header, fmt.Errorf("npy: format version %d is not read; versions 1 and 2 are", major)
+		return header, 0, fmt.Errorf("npy: format version %d is not read; versions 1 and 2 are", major)
 	}
 	size := make([]byte, 4)
 	if _, err := io.ReadFull(r, size[:width]); err != nil {
-		return header, fmt.Errorf("npy: too short for a header: %w", eofIsUnexpected(err))
+		return header, 0, fmt.Errorf("npy: too short for a header: %w", eofIsUnexpected(err))
 	}
-	length := binary.LittleEndian.Uint32(size)
-	if length > headerLimit {
-		return header, fmt.Errorf("npy: the header claims %d bytes, more than the %d that any array needs; the file is corrupt", length, headerLimit)
+	claimed := binary.LittleEndian.Uint32(size)
+	if claimed > headerLimit {
+		return header, 0, fmt.Errorf("npy: the header claims %d bytes, more than the %d that any array needs; the file is corrupt", claimed, headerLimit)
 	}
-	dictionary := make([]byte, length)
+	dictionary := make([]byte, claimed)
 	if _, err := io.ReadFull(r, dictionary); err != nil {
-		return header, fmt.Errorf("npy: too short for a header of %d bytes: %w", length, eofIsUnexpected(err))
+		return header, 0, fmt.Errorf("npy: too short for a header of %d bytes: %w", claimed, eofIsUnexpected(err))
 	}
 
 	defer func() {
@@ -122,9 +138,9 @@ func readHeader(r io.Reader) (header npyio.Header, err error) {
 	}()
 	parsed, err := npyio.NewReader(io.MultiReader(bytes.NewReader(preamble), bytes.NewReader(size[:width]), bytes.NewReader(dictionary)))
 	if err != nil {
-		return header, fmt.Errorf("npy: the header %.80q: %w", dictionary, err)
+		return header, 0, fmt.Errorf("npy: the header %.80q: %w", dictionary, err)
 	}
-	return parsed.Header, nil
+	return parsed.Header, int64(len(preamble) + width + len(dictionary)), nil
 }
 
 // elements is the product of the axes, refused when negative or beyond int.
@@ -142,22 +158,35 @@ func elements(shape []int) (int, error) {
 	return count, nil
 }
 
-// readElements decodes count elements of size bytes each. The buffer grows with
-// what arrives, so a shape that lies costs no memory.
-func readElements[T Element](r io.Reader, count, size int, decode func([]byte) T) ([]T, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, int64(count)*int64(size)))
-	if err != nil {
-		return nil, err
+// readElements decodes count elements of size bytes each. With the number of
+// bytes left in the file they are refused if there are fewer, and read straight
+// into place; without, memory grows with what arrives. Either way a shape that
+// lies costs no memory.
+func readElements[T Element](r io.Reader, count, size int, left int64, decode func([]byte) T) ([]T, error) {
+	need := int64(count) * int64(size)
+	if left != unknownSize && left < need {
+		return nil, fmt.Errorf("%d bytes of elements, want %d: %w", left, need, io.ErrUnexpectedEOF)
 	}
-	if len(raw) < count*size {
-		return nil, fmt.Errorf("%d bytes of elements, want %d: %w", len(raw), count*size, io.ErrUnexpectedEOF)
+	room := count
+	if left == unknownSize {
+		room = min(count, chunk)
 	}
-	data := make([]T, count)
-	for i := range data {
-		data[i] = decode(raw[i*size:])
+	data := make([]T, 0, room)
+	buffer := make([]byte, size*min(count, chunk))
+	for len(data) < count {
+		part := buffer[:size*min(count-len(data), chunk)]
+		if n, err := io.ReadFull(r, part); err != nil {
+			return nil, fmt.Errorf("%d bytes of elements, want %d: %w", len(data)*size+n, need, eofIsUnexpected(err))
+		}
+		for ; len(part) > 0; part = part[size:] {
+			data = append(data, decode(part))
+		}
 	}
 	return data, nil
 }
+
+// chunk is how many elements are decoded at a time.
+const chunk = 1 << 14
 
 // toRowMajor reorders elements that were stored with the first axis fastest.
 func (a *Array) toRowMajor() {
