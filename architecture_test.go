@@ -77,7 +77,7 @@ func has(paths []string, prefix string) bool {
 // What draws, judges and remembers stays free of the engine: a cell that answers
 // from the store must start as fast as plotting alone.
 func TestLightPackagesDoNotLinkTheEngine(t *testing.T) {
-	light := []string{"dense", "figure", "metric", "claim", "track", "table", "config", "notebook", "process", "tier", "jupyter"}
+	light := []string{"dense", "figure", "metric", "probe", "claim", "track", "table", "config", "notebook", "process", "tier", "jupyter"}
 	checked := 0
 	for _, p := range packages(t) {
 		if !slices.Contains(light, strings.TrimPrefix(p.name(), "pkg/")) {
@@ -116,6 +116,7 @@ var flow = [][]string{
 	{"sample"},
 	{"features"},
 	{"metric"},
+	{"probe"},
 	{"figure"},
 }
 

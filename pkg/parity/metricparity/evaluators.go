@@ -3,6 +3,8 @@ package metricparity
 import (
 	"slices"
 	"strings"
+
+	"noisebook/pkg/probe"
 )
 
 // evaluator computes whatever it can of the values a case may expect.
@@ -40,4 +42,9 @@ var evaluators = []evaluator{
 	{"multilabel", []string{"scores", "labels"}, multilabel},
 	{"accuracy", []string{"logits", "labels"}, accuracy},
 	{"f1", []string{"predictions", "labels"}, f1},
+	{"logistic", []string{"x", "labels", "x_test"}, logistic},
+	{"svm_linear_squared_hinge", []string{"x", "labels", "x_test"}, linearSVM(probe.SquaredHinge)},
+	{"svm_linear_hinge", []string{"x", "labels", "x_test"}, linearSVM(probe.Hinge)},
+	{"svm", []string{"x", "labels", "x_test"}, kernelSVM},
+	{"label_propagation", []string{"features", "labels", "labelled"}, labelPropagation},
 }
