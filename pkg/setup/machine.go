@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
+	"noisebook/pkg/engine/programs"
 	"noisebook/pkg/fetch"
 )
 
@@ -91,6 +92,31 @@ func storePart(root string) Part {
 				return Status{Missing, err.Error()}
 			}
 			return Status{Ready, folder}
+		},
+	}
+}
+
+// programsPart is the cache of compiled programs. Without it every process compiles.
+func programsPart() Part {
+	return Part{
+		Name:   "program cache",
+		Advice: "make the folder writable, or set " + programs.Variable + " to another one",
+		Check: func(context.Context) Status {
+			folder, err := programs.Folder()
+			if err == nil && folder == "" {
+				return Status{Reduced, "turned off by " + programs.Variable + ": every process compiles what it runs"}
+			}
+			if err == nil {
+				err = writable(folder)
+			}
+			if err != nil {
+				return Status{Reduced, err.Error()}
+			}
+			count, size, err := programs.Usage()
+			if err != nil {
+				return Status{Reduced, err.Error()}
+			}
+			return Status{Ready, fmt.Sprintf("%s (programs: %d, %.1f of at most %d MB)", folder, count, float64(size)/(1<<20), programs.Limit>>20)}
 		},
 	}
 }

@@ -57,7 +57,7 @@ func Parts(root string) []Part {
 	parts := []Part{goPart(root), compilerPart(root), pythonPart()}
 	parts = append(parts, environmentPart(root))
 	parts = append(parts, toolParts(root)...)
-	parts = append(parts, kernelSpecPart(root), pluginPart(), dataPart("fashion-mnist"), storePart(root))
+	parts = append(parts, kernelSpecPart(root), pluginPart(), dataPart("fashion-mnist"), storePart(root), programsPart())
 	return append(parts, diskParts(root)...)
 }
 

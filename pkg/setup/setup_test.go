@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"noisebook/pkg/engine/programs"
 	"noisebook/pkg/fetch"
 )
 
@@ -417,6 +418,23 @@ func TestStorePart(t *testing.T) {
 	t.Setenv("NOISEBOOK_STORE", put(t, filepath.Join(root, "file"), ""))
 	if status := storePart(root).Check(t.Context()); status.State != Missing || !strings.Contains(status.Detail, "cannot write to") {
 		t.Errorf("a file instead of a folder: %+v", status)
+	}
+}
+
+func TestProgramsPart(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv(programs.Variable, folder)
+	put(t, filepath.Join(folder, "a.program"), strings.Repeat("x", 3<<19))
+	if status := programsPart().Check(t.Context()); status.State != Ready || !strings.Contains(status.Detail, "(programs: 1, 1.5 of at most 512 MB)") {
+		t.Errorf("a program of 1.5 MB: %+v", status)
+	}
+	t.Setenv(programs.Variable, filepath.Join(put(t, filepath.Join(folder, "file"), ""), "programs"))
+	if status := programsPart().Check(t.Context()); status.State != Reduced {
+		t.Errorf("a folder inside a file: %+v", status)
+	}
+	t.Setenv(programs.Variable, programs.Off)
+	if status := programsPart().Check(t.Context()); status.State != Reduced || !strings.Contains(status.Detail, "turned off") {
+		t.Errorf("turned off: %+v", status)
 	}
 }
 
