@@ -4,12 +4,19 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strconv"
 
 	"noisebook/pkg/data"
 	"noisebook/pkg/engine"
 	"noisebook/pkg/track"
 	"noisebook/pkg/train"
 )
+
+var devices int // 0 means 1
+
+// UseDevices spreads each training step of this process over n devices. Like the engine it says how to compute, not what: it is recorded in a
+// run's provenance and is no part of a stage's key.
+func UseDevices(n int) { devices = n }
 
 // Train fits a network to a split as a tracked job: checkpoints lie in the
 // job's scratch folder, every step is progress and every tenth is logged.
@@ -20,7 +27,10 @@ func Train(ctx context.Context, job *track.Job, e *engine.Engine, net train.Netw
 	if err != nil {
 		return train.Weights{}, err
 	}
+	job.SetEnvironment("devices", strconv.Itoa(max(devices, 1)))
+	job.SetEnvironment("precision", string(c.PrecisionOn(e)))
 	trained, err := train.Run(ctx, e, net, objective, batches, [3]int{images.Height, images.Width, images.Channels}, c, train.Options{
+		Devices:    devices,
 		Checkpoint: filepath.Join(job.Scratch(), "checkpoint.safetensors"),
 		Resumed:    func(step int) { job.Note(fmt.Sprintf("resumed at step %d", step)) },
 		Saving:     func(int) { job.Flush() }, // a failing store does not stop the training

@@ -24,12 +24,14 @@ type runOptions struct {
 	tier      tier.Tier
 	overrides []string
 	recompute []string
+	devices   int
 }
 
 func (o *runOptions) flags(command *cobra.Command) {
 	command.Flags().Var(&o.tier, "tier", "size of the experiment: smoke, quick, cpu or paper")
 	command.Flags().StringArrayVar(&o.overrides, "set", nil, "change a `key=value` of the config, such as model.train.steps=500; repeatable")
 	command.Flags().StringArrayVar(&o.recompute, "recompute", nil, "compute this `stage` anew, such as joint/sample; repeatable")
+	command.Flags().IntVar(&o.devices, "devices", 1, "share each training batch between the first `N` devices of the engine")
 }
 
 func newRunCommand() *cobra.Command {
@@ -45,6 +47,7 @@ func newRunCommand() *cobra.Command {
 		Example: "  noisebook run joint/alpha-sweep --tier quick\n" +
 			"  noisebook run joint/alpha-sweep --tier quick --set alphas=0,100,500 --set model.train.steps=800\n" +
 			"  noisebook run joint/alpha-sweep --tier paper --dry-run\n" +
+			"  noisebook run joint/alpha-sweep --devices 2\n" +
 			"  noisebook run joint/alpha-sweep --keys",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -195,6 +198,7 @@ func runArtifact(cmd *cobra.Command, artifact experiments.Artifact, options runO
 		return experiments.Outcome{}, err
 	}
 	store.SetEnvironment("tier", options.tier.String())
+	experiments.UseDevices(options.devices)
 	store.Observe(newStagePrinter(cmd.ErrOrStderr()))
 	if len(options.recompute) > 0 {
 		store.Recompute(options.recompute...)

@@ -149,15 +149,18 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 	if err := c.Validate(); err != nil {
 		return Trained{}, fmt.Errorf("train: %w", err)
 	}
-	devices := max(o.Devices, 1)
-	if batches.Size()%devices != 0 {
-		return Trained{}, fmt.Errorf("train: %d devices do not share a batch of %d evenly: use a number of devices that divides it", devices, batches.Size())
+	devices := o.Devices
+	if devices == 0 {
+		devices = 1
 	}
 	stepper, err := NewStepper(e, net, objective, c, devices)
 	if err != nil {
 		return Trained{}, err
 	}
 	defer stepper.Finalize()
+	if batches.Size()%devices != 0 {
+		return Trained{}, fmt.Errorf("train: %d devices do not share a batch of %d evenly: use a number of devices that divides it", devices, batches.Size())
+	}
 	s, err := newState(net, c.Seed, devices)
 	if err != nil {
 		return Trained{}, err
