@@ -57,7 +57,7 @@ func CountInside(a, b *mat.Dense, squaredRadiiA, squaredRadiiB []float64, closed
 				block[c] = float64(flags)
 			}
 		})
-		chunks(width, func(from, to int) {
+		chunks(0, width, func(from, to int) {
 			for r := range height {
 				for c, flags := range dots.RawRowView(r)[from:to] {
 					if flags == 0 {

@@ -9,3 +9,13 @@ var haveAssembly = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 //
 //go:noescape
 func tileAssembly(depth int, a *float64, rowStride, depthStride int, b *float64, c *float64, cStride int)
+
+// stripTransAssembly is stripTrans, for at least one row.
+//
+//go:noescape
+func stripTransAssembly(rows int, strip, v, z *float64)
+
+// stripMulAssembly is stripMul, for at least one row.
+//
+//go:noescape
+func stripMulAssembly(rows int, strip, w, s *float64)

@@ -70,7 +70,7 @@ func NearestOthers(x *mat.Dense, k int) (Neighbours, error) {
 				}
 			}
 		})
-		chunks(width, func(from, to int) {
+		chunks(0, width, func(from, to int) {
 			for r := range height {
 				i := row + r
 				block := dots.RawRowView(r)

@@ -129,7 +129,7 @@ func ClusterDistances(x *mat.Dense, cluster []int, clusters int) (*mat.Dense, er
 				to[cluster[column+c]] += block[c]
 			}
 		})
-		chunks(columns, func(from, to int) {
+		chunks(0, columns, func(from, to int) {
 			for r := range rows {
 				i := row + r
 				block := dots.RawRowView(r)
@@ -145,10 +145,10 @@ func ClusterDistances(x *mat.Dense, cluster []int, clusters int) (*mat.Dense, er
 	return sums, nil
 }
 
-// chunks calls do for ranges that cover 0 to n-1, on all cores.
-func chunks(n int, do func(from, to int)) {
-	const size = 128
-	parallel((n+size-1)/size, func(i int) { do(i*size, min((i+1)*size, n)) })
+// chunks calls do for ranges that cover start to end-1, on all cores.
+func chunks(start, end int, do func(from, to int)) {
+	const size = 256
+	parallel((end-start+size-1)/size, func(i int) { do(start+i*size, min(start+(i+1)*size, end)) })
 }
 
 // columnMeans is the mean row of both matrices, which may be one.
