@@ -7,7 +7,6 @@ import (
 	"noisebook/experiments"
 	"noisebook/pkg/config"
 	"noisebook/pkg/engine"
-	"noisebook/pkg/joint"
 	"noisebook/pkg/tier"
 )
 
@@ -50,14 +49,10 @@ func artifact[C experiments.Experiment](id string, at func(tier.Tier) C, setup f
 
 // plan builds the training step of a setup without data and says what it takes.
 func (s Setup) plan(ctx context.Context, e *engine.Engine, measuredBatch int) (experiments.Plan, error) {
-	model, err := joint.New(s.Model.Network)
-	if err != nil {
-		return experiments.Plan{}, err
-	}
-	objective, err := s.Model.objective(model)
+	net, objective, err := s.Model.Training()
 	if err != nil {
 		return experiments.Plan{}, err
 	}
 	u := s.Model.Network.UNet
-	return experiments.PlanTraining(ctx, e, network(model), objective, [3]int{u.ImageSize, u.ImageSize, u.Channels}, s.Model.Train, measuredBatch)
+	return experiments.PlanTraining(ctx, e, net, objective, [3]int{u.ImageSize, u.ImageSize, u.Channels}, s.Model.Train, measuredBatch)
 }

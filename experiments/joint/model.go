@@ -154,6 +154,16 @@ func network(m *joint.Model) train.Network {
 	return train.Network{Layout: m.Layout, Statistics: m.Statistics}
 }
 
+// Training is the network that a config trains, and its objective.
+func (c ModelConfig) Training() (train.Network, train.Objective, error) {
+	model, err := joint.New(c.Network)
+	if err != nil {
+		return train.Network{}, nil, err
+	}
+	objective, err := c.objective(model)
+	return network(model), objective, err
+}
+
 // objective draws t and the noise on the device.
 func (c ModelConfig) objective(model *joint.Model) (train.Objective, error) {
 	chain, err := c.Chain.Process()
