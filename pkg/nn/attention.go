@@ -51,8 +51,36 @@ func (a SelfAttention) Forward(p *Pass, x *Node) *Node {
 	scale := math.Pow(float64(width), -0.25) // on both, so that neither overflows in half precision
 	q, k, v := MulScalar(part(0), scale), MulScalar(part(1), scale), part(2)
 
-	scores := DotGeneral(q, []int{3}, []int{0, 1}, k, []int{3}, []int{0, 1})
-	mixed := DotGeneral(p.Narrow(Softmax(Wide(scores), -1)), []int{3}, []int{0, 1}, v, []int{2}, []int{0, 1})
-	mixed = Reshape(TransposeAllDims(mixed, 0, 2, 1, 3), b, positions, c)
+	mixed := Reshape(TransposeAllDims(attend(p, q, k, v), 0, 2, 1, 3), b, positions, c)
 	return Add(x, Reshape(a.Project.Forward(p, mixed), d...))
+}
+
+// attend is softmax(q·kᵀ)·v for q, k, v [B, heads, positions, width].
+//
+// The matrices of positions × positions would be most of what a training step
+// remembers, so the gradient makes them anew from each row's log-sum-exp (Dao
+// et al. 2022, FlashAttention, algorithm 4).
+func attend(p *Pass, q, k, v *Node) *Node {
+	multiply := func(x *Node, xAxis int, y *Node, yAxis int) *Node {
+		return DotGeneral(p.Narrow(x), []int{xAxis}, []int{0, 1}, p.Narrow(y), []int{yAxis}, []int{0, 1})
+	}
+	var mixed, logSum *Node
+	return withGradient(func(in []*Node) *Node {
+		q, k, v := in[0], in[1], in[2]
+		scores := Wide(multiply(q, 3, k, 3))
+		peak := StopGradient(ReduceAndKeep(scores, ReduceMax, -1))
+		shares := Exp(Sub(scores, peak))
+		total := ReduceAndKeep(shares, ReduceSum, -1)
+		logSum = Add(peak, Log(total))
+		mixed = Div(Wide(multiply(shares, 3, v, 2)), total)
+		return p.Narrow(mixed)
+	}, func(adjoint *Node) []*Node {
+		// The scores wait for the adjoint; otherwise the compiler would find
+		// them equal to the forward pass's and keep those.
+		late := Add(q, MulScalar(adjoint, 0))
+		shares := Exp(Sub(Wide(multiply(late, 3, k, 3)), logSum))
+		slope := Sub(Wide(multiply(adjoint, 3, v, 3)), ReduceAndKeep(Mul(Wide(adjoint), mixed), ReduceSum, -1))
+		scores := Mul(shares, slope)
+		return []*Node{multiply(scores, 3, k, 2), multiply(scores, 2, q, 2), multiply(shares, 2, adjoint, 2)}
+	}, q, k, v)
 }

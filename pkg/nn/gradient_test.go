@@ -51,8 +51,8 @@ var differentiables = []differentiable{
 	}},
 	{"residual block", []int{2, 4, 4, 2}, false, residual(2)},
 	{"residual block with a shortcut", []int{2, 4, 4, 2}, false, residual(4)},
-	{"upsampling", []int{2, 3, 3, 2}, false, func(*testing.T, *Layout, *Layout) func(*Pass, *graph.Node) *graph.Node {
-		return func(_ *Pass, x *graph.Node) *graph.Node { return Upsample2(x) }
+	{"upsampled convolution", []int{2, 3, 3, 2}, false, func(_ *testing.T, l, _ *Layout) func(*Pass, *graph.Node) *graph.Node {
+		return NewConv2D(l, "conv", 3, 2, 3, Conv2DOptions{}).Upsampled
 	}},
 	{"SiLU", []int{7}, false, func(*testing.T, *Layout, *Layout) func(*Pass, *graph.Node) *graph.Node {
 		return func(_ *Pass, x *graph.Node) *graph.Node { return SiLU(x) }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"noisebook/pkg/engine"
@@ -61,13 +62,87 @@ func NewConv2D(l *Layout, name string, size, in, out int, options Conv2DOptions)
 func (c Conv2D) Forward(p *Pass, x *Node) *Node {
 	defer engine.InLayer(c.name)
 	size := c.Kernel.Shape[0]
-	y := convolve(p.Narrow(x), p.Narrow(p.Of(c.Kernel)), c.stride, size/2)
-	return p.Narrow(Add(Wide(y), Reshape(p.Of(c.Bias), 1, 1, 1, -1)))
+	return c.shifted(p, convolve(p.Narrow(x), p.Narrow(p.Of(c.Kernel)), c.stride, size/2))
+}
+
+// Upsampled is Forward of x with every pixel repeated 2×2 (nearest neighbour):
+// [B, H, W, in] to [B, 2H, 2W, out]. The layer must be 3×3 with stride 1.
+func (c Conv2D) Upsampled(p *Pass, x *Node) *Node {
+	defer engine.InLayer(c.name)
+	return c.shifted(p, convolveUpsampled(p.Narrow(x), p.Narrow(p.Of(c.Kernel))))
+}
+
+// shifted adds the bias. It is laid out for each image first, so that its
+// gradient sums over space and then over the batch; a sum over all three axes
+// at once is several times slower on a CPU.
+func (c Conv2D) shifted(p *Pass, y *Node) *Node {
+	batch, out := y.Shape().Dimensions[0], c.Kernel.Shape[3]
+	rows := Dot(Ones(y.Graph(), shapes.Make(dtypes.Float32, batch, 1)), Reshape(p.Of(c.Bias), 1, out)).Product()
+	return p.Narrow(Add(Wide(y), Reshape(rows, batch, 1, 1, out)))
+}
+
+// convolveUpsampled is a 3×3 convolution of the image with every pixel repeated
+// 2×2, without making that image: an output pixel sees 2×2 different pixels, with
+// the kernel's taps summed where they meet the same one. Which taps do depends on
+// the parity of its row and column, so that four 2×2 kernels do 16 products
+// where the repeated image takes 36.
+func convolveUpsampled(x, kernel *Node) *Node {
+	d := x.Shape().Dimensions
+	b, h, w, out := d[0], d[1], d[2], kernel.Shape().Dimensions[3]
+	pair := func(k *Node, axis, parity int) *Node { // three taps to the two that outputs of this parity see
+		tap := func(i int) *Node { return SliceAxis(k, axis, AxisElem(i)) }
+		if parity == 0 {
+			return Concatenate([]*Node{tap(0), Add(tap(1), tap(2))}, axis)
+		}
+		return Concatenate([]*Node{Add(tap(0), tap(1)), tap(2)}, axis)
+	}
+	var kernels []*Node
+	for row := range 2 {
+		for column := range 2 {
+			kernels = append(kernels, pair(pair(kernel, 0, row), 1, column))
+		}
+	}
+	y := convolveEven(zeroBorder(x), Concatenate(kernels, 3)) // [B, H+1, W+1, 4·out]
+
+	var rows []*Node
+	for row := range 2 {
+		var columns []*Node
+		for column := range 2 {
+			first := (2*row + column) * out
+			part := Slice(y, AxisRange(), AxisRange(row, row+h), AxisRange(column, column+w), AxisRange(first, first+out))
+			columns = append(columns, Reshape(part, b, h, 1, w, 1, out))
+		}
+		rows = append(rows, Concatenate(columns, 4))
+	}
+	return Reshape(Concatenate(rows, 2), b, 2*h, 2*w, out)
 }
 
 func convolve(x, kernel *Node, stride, padding int) *Node {
 	return Convolve(x, kernel).StridePerDim(stride, stride).
 		PaddingPerDim([][2]int{{padding, padding}, {padding, padding}}).Done()
+}
+
+// convolveEven is a convolution without padding for kernels of even size, for
+// which GoMLX v0.28 derives a wrong gradient.
+func convolveEven(x, kernel *Node) *Node {
+	size := kernel.Shape().Dimensions[0]
+	return withGradient(func(in []*Node) *Node {
+		return Convolve(in[0], in[1]).Done()
+	}, func(v *Node) []*Node {
+		mirrored := TransposeAllDims(Reverse(kernel, 0, 1), 0, 1, 3, 2)
+		products := Convolve(TransposeAllDims(x, 3, 1, 2, 0), TransposeAllDims(v, 1, 2, 0, 3)).Done() // [in, size, size, out]
+		return []*Node{convolve(v, mirrored, 1, size-1), TransposeAllDims(products, 1, 2, 0, 3)}
+	}, x, kernel)
+}
+
+// zeroBorder adds a pixel of zeros on every side. (Pad has no gradient in GoMLX.)
+func zeroBorder(x *Node) *Node {
+	for _, axis := range []int{1, 2} {
+		line := x.Shape().Clone()
+		line.Dimensions[axis] = 1
+		x = Concatenate([]*Node{Zeros(x.Graph(), line), x, Zeros(x.Graph(), line)}, axis)
+	}
+	return x
 }
 
 // GroupNorm normalises groups of neighbouring channels over space (Wu & He 2018), biased variance.
@@ -159,14 +234,6 @@ func SinusoidalEmbedding(t *Node, dim int) *Node {
 	}
 	angles := Mul(InsertAxes(ConvertDType(t, dtypes.Float32), -1), InsertAxes(Const(g, frequencies), 0))
 	return Concatenate([]*Node{Cos(angles), Sin(angles)}, -1)
-}
-
-// Upsample2 repeats every pixel 2×2 (nearest neighbour).
-func Upsample2(x *Node) *Node {
-	d := x.Shape().Dimensions
-	x = Reshape(x, d[0], d[1], 1, d[2], 1, d[3])
-	x = BroadcastToDims(x, d[0], d[1], 2, d[2], 2, d[3])
-	return Reshape(x, d[0], 2*d[1], 2*d[2], d[3])
 }
 
 // BatchNorm normalises each feature of [B, F] over the batch (Ioffe & Szegedy

@@ -232,7 +232,7 @@ func (b decoderBlock) forward(p *Pass, h, skip, embedding *Node) *Node {
 		h = b.attention.Forward(p, h)
 	}
 	if b.upsample != nil {
-		h = b.upsample.Forward(p, Upsample2(h))
+		h = b.upsample.Upsampled(p, h)
 	}
 	return h
 }
