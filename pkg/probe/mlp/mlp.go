@@ -134,10 +134,7 @@ type fit struct {
 
 // run trains all epochs and leaves the best predictor.
 func (f *fit) run(ctx context.Context, validation probe.Set) error {
-	state, err := f.newState(f.seed)
-	if err != nil {
-		return err
-	}
+	state := f.newState(f.seed)
 	defer state.finalize()
 	for epoch := 1; epoch <= f.options.Epochs; epoch++ {
 		loss, err := f.epoch(ctx, state, epoch)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"gonum.org/v1/gonum/mat"
@@ -82,7 +84,7 @@ func (n *network) logits(p *nn.Pass, codes *graph.Node) *graph.Node {
 func (n *network) buildStep(g *graph.Graph, in []*graph.Node) []*graph.Node {
 	values, first, second, random, scalars, codes, labels, counted := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
 	weights := nn.NewWeights(n.layout, values)
-	pass := nn.Train(weights, nn.NewWeights(n.statistics, graph.Const(g, []float32{})), random)
+	pass := nn.Train(weights, nn.NewWeights(n.statistics, graph.Zeros(g, shapes.Make(dtypes.Float32, 0))), random)
 	loss := graph.Div(
 		graph.ReduceAllSum(graph.Mul(counted, nn.CrossEntropy(n.logits(pass, codes), labels))),
 		graph.ReduceAllSum(counted))
@@ -101,7 +103,7 @@ func (n *network) buildStep(g *graph.Graph, in []*graph.Node) []*graph.Node {
 
 // buildPrediction maps weights and codes [B, features] to probabilities [B, classes].
 func (n *network) buildPrediction(g *graph.Graph, in []*graph.Node) []*graph.Node {
-	pass := nn.Evaluate(nn.NewWeights(n.layout, in[0]), nn.NewWeights(n.statistics, graph.Const(g, []float32{})))
+	pass := nn.Evaluate(nn.NewWeights(n.layout, in[0]), nn.NewWeights(n.statistics, graph.Zeros(g, shapes.Make(dtypes.Float32, 0))))
 	return []*graph.Node{graph.Softmax(n.logits(pass, in[1]), -1)}
 }
 
@@ -111,13 +113,13 @@ type state struct {
 	vectors []*tensors.Tensor
 }
 
-func (n *network) newState(seed uint64) (*state, error) {
+func (n *network) newState(seed uint64) *state {
 	size := n.layout.Size()
 	s := &state{}
 	for _, values := range [][]float32{n.layout.Initialize(seed), make([]float32, size), make([]float32, size)} {
 		s.vectors = append(s.vectors, tensors.FromFlatDataAndDimensions(values, size))
 	}
-	return s, nil
+	return s
 }
 
 func (s *state) weights() ([]float32, error) { return tensors.CopyFlatData[float32](s.vectors[0]) }
