@@ -68,7 +68,7 @@ func newReduction(a *mat.Dense) *reduction {
 	for k := range r.sums {
 		r.sums[k] = make([]float64, m)
 	}
-	parallel(strips, func(s int) {
+	Parallel(strips, func(s int) {
 		strip := make([]float64, rows*stripWidth)
 		for i := range m {
 			copy(strip[i*stripWidth:], a.RawRowView(i)[s*stripWidth:min((s+1)*stripWidth, n)])
@@ -84,7 +84,7 @@ func (r *reduction) yuRow(j int) []float64 { return r.yu[j*2*gather:][:2*gather]
 // reflectLeft makes the column i zero below the diagonal and returns what is on it.
 func (r *reduction) reflectLeft(i int) float64 {
 	strip, column, yu := r.strips[i/stripWidth], i%stripWidth, r.yuRow(i)
-	chunks(i, r.m, func(from, to int) {
+	Chunks(i, r.m, chunk, func(from, to int) {
 		for k := from; k < to; k++ {
 			r.v[k] = strip[k*stripWidth+column] - floats.Dot(r.vxRow(k), yu)
 		}
@@ -104,7 +104,7 @@ func (r *reduction) reflectRight(i int) float64 {
 	}
 	vx := r.vxRow(i)
 	first := (i + 1) / stripWidth
-	parallel(stripSums, func(set int) {
+	Parallel(stripSums, func(set int) {
 		sum := r.sums[set]
 		clear(sum[i:])
 		for s := first + set; s < len(r.strips); s += stripSums {
@@ -142,7 +142,7 @@ func (r *reduction) reflectRight(i int) float64 {
 		r.yuRow(i + 1 + k)[gather+r.gathered] = u
 	}
 	strip, column := r.strips[first], (i+1)%stripWidth
-	chunks(i+1, r.m, func(from, to int) {
+	Chunks(i+1, r.m, chunk, func(from, to int) {
 		for k := from; k < to; k++ {
 			// The strips times u, from their product with the row as it was.
 			sum := strip[k*stripWidth+column] * (1 - alpha*scale)
@@ -169,11 +169,11 @@ func reflection(x []float64) (beta, tau, scale float64) {
 
 // apply takes vx·yuᵀ off the strips, from row and column next.
 func (r *reduction) apply(next int) {
-	factor := strided{r.yu, len(r.yu) / (2 * gather), 2 * gather, 2 * gather, 1}
+	factor := strided{r.yu, len(r.yu) / (2 * gather), 2 * gather, 2 * gather, 1, false}
 	p := pack(factor.transposed(), nil)
 	floats.Scale(-1, p.data)
 	first := next / stripWidth
-	parallel(len(r.strips)-first, func(s int) {
+	Parallel(len(r.strips)-first, func(s int) {
 		strip, column := r.strips[first+s], (first+s)*stripWidth
 		for row := next / tileRows * tileRows; row < r.m; row += tileRows {
 			for c := 0; c < stripWidth; c += tileColumns {

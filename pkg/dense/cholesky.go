@@ -121,9 +121,9 @@ func (c *pivoted) update(rank int) {
 		return
 	}
 	left := c.n - rank
-	below := strided{c.a[rank*c.n+c.start:], left, rank - c.start, c.n, 1}
+	below := strided{c.a[rank*c.n+c.start:], left, rank - c.start, c.n, 1, false}
 	multiply(c.product, left, below, nil, pack(below.transposed(), nil))
-	parallel(left, func(i int) {
+	Parallel(left, func(i int) {
 		row := c.a[(rank+i)*c.n+rank:][:left]
 		for j, v := range c.product[i*left:][:left] {
 			row[j] -= v

@@ -93,6 +93,12 @@ func Mul(dst, a, b *mat.Dense) error {
 	return loaded.Mul(dst, b)
 }
 
+// Dots visits the scalar products of rows with the backend in use, as
+// Backend.Dots describes.
+func Dots(a, b *mat.Dense, visit func(row, column int, block *mat.Dense)) error {
+	return InUse().Dots(a, b, nil, visit)
+}
+
 // CheckMul refuses matrices whose dimensions do not fit Matrix.Mul.
 func CheckMul(rows, columns int, dst, w *mat.Dense) error {
 	return checkProduct("x·w", rows, columns, dst, w)

@@ -1,6 +1,7 @@
 package dense
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -142,23 +143,16 @@ func plain(a, b []float64) float64 {
 // plainNearest sorts all rows of b by their distance from row i of a.
 func plainNearest(a, b *mat.Dense, i, k int, others bool) (index []int, squared []float64) {
 	rows, _ := b.Dims()
+	distances := make([]float64, rows)
 	for j := range rows {
+		distances[j] = plain(a.RawRowView(i), b.RawRowView(j))
 		if !others || i != j {
 			index = append(index, j)
 		}
 	}
-	distance := func(j int) float64 { return plain(a.RawRowView(i), b.RawRowView(j)) }
-	slices.SortStableFunc(index, func(x, y int) int {
-		switch dx, dy := distance(x), distance(y); {
-		case dx < dy:
-			return -1
-		case dx > dy:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(index, func(x, y int) int { return cmp.Compare(distances[x], distances[y]) })
 	for _, j := range index[:k] {
-		squared = append(squared, distance(j))
+		squared = append(squared, distances[j])
 	}
 	return index[:k], squared
 }
@@ -166,6 +160,7 @@ func plainNearest(a, b *mat.Dense, i, k int, others bool) (index []int, squared 
 // sets are matrices on which a distance by scalar products alone goes wrong.
 func sets() map[string]*mat.Dense {
 	far := normal(200, 7, 5)
+	line := normal(300, 1, 8)
 	far.Apply(func(_, _ int, v float64) float64 { return v + 1e7 }, far)
 	few := mat.NewDense(200, 7, nil) // many ties and duplicates
 	random := rand.New(rand.NewPCG(3, 3))
@@ -174,18 +169,18 @@ func sets() map[string]*mat.Dense {
 	outlier.Set(17, 2, 1e9)
 	overflowing := normal(50, 7, 7)
 	overflowing.Set(3, 1, 1e200)
-	return map[string]*mat.Dense{"normal": normal(1700, 7, 4), "far from 0": far, "ties": few, "outlier": outlier, "overflow": overflowing}
+	return map[string]*mat.Dense{"normal": normal(1700, 7, 4), "far from 0": far, "ties": few, "outlier": outlier, "overflow": overflowing, "line": line}
 }
 
 func TestNearestIsExact(t *testing.T) {
 	withEachKernel(t, func(t *testing.T) {
 		for name, x := range sets() {
-			rows, _ := x.Dims()
+			rows, columns := x.Dims()
 			others, err := NearestOthers(x, 5)
 			if err != nil {
 				t.Fatal(err)
 			}
-			between, err := Nearest(x.Slice(0, rows/2, 0, 7).(*mat.Dense), x, 3)
+			between, err := Nearest(x.Slice(0, rows/2, 0, columns).(*mat.Dense), x, 3)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,8 +203,8 @@ func TestNearestIsExact(t *testing.T) {
 
 func TestCountInsideIsExact(t *testing.T) {
 	for name, x := range sets() {
-		rows, _ := x.Dims()
-		a, b := x.Slice(0, rows*2/3, 0, 7).(*mat.Dense), x.Slice(rows/3, rows, 0, 7).(*mat.Dense)
+		rows, columns := x.Dims()
+		a, b := x.Slice(0, rows*2/3, 0, columns).(*mat.Dense), x.Slice(rows/3, rows, 0, columns).(*mat.Dense)
 		radii := func(m *mat.Dense) []float64 {
 			n, err := NearestOthers(m, 4)
 			if err != nil {

@@ -32,7 +32,7 @@ func CountInside(a, b *mat.Dense, squaredRadiiA, squaredRadiiB []float64, closed
 		// The block becomes a set of flags, so that rows and columns can be
 		// counted one after the other, each on all cores.
 		const inA, inB = 1, 2
-		parallel(height, func(r int) {
+		Parallel(height, func(r int) {
 			i := row + r
 			norm, radius := p.normsA[i], squaredRadiiA[i]
 			norms, radii := p.normsB[column:][:width], squaredRadiiB[column:][:width]
@@ -57,7 +57,7 @@ func CountInside(a, b *mat.Dense, squaredRadiiA, squaredRadiiB []float64, closed
 				block[c] = float64(flags)
 			}
 		})
-		chunks(0, width, func(from, to int) {
+		Chunks(0, width, chunk, func(from, to int) {
 			for r := range height {
 				for c, flags := range dots.RawRowView(r)[from:to] {
 					if flags == 0 {

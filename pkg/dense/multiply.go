@@ -1,19 +1,24 @@
 package dense
 
-import (
-	"runtime"
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // multiply sets the rows of c, each cStride after the one before, to (a−shift)·b
 // for a nil shift or one of a.columns.
 func multiply(c []float64, cStride int, a strided, shift []float64, b *panels) {
+	multiplyAbove(c, cStride, a, shift, b, -a.rows)
+}
+
+// multiplyAbove is multiply that may leave out elements (i, j) with j < i+diagonal.
+func multiplyAbove(c []float64, cStride int, a strided, shift []float64, b *panels, diagonal int) {
 	rowBlocks := (a.rows + rowBlock - 1) / rowBlock
 	columnBlocks := (b.columns + columnBlock - 1) / columnBlock
-	parallel(rowBlocks*columnBlocks, func(task int) {
+	Parallel(rowBlocks*columnBlocks, func(task int) {
 		top, left := task%rowBlocks*rowBlock, task/rowBlocks*columnBlock
-		multiplyBlock(c, cStride, a, shift, b, top, min(top+rowBlock, a.rows), left, min(left+columnBlock, b.columns))
+		right := min(left+columnBlock, b.columns)
+		left = max(left, (top+diagonal)/tileColumns*tileColumns)
+		if left < right {
+			multiplyBlock(c, cStride, a, shift, b, top, min(top+rowBlock, a.rows), left, right)
+		}
 	})
 }
 
@@ -48,7 +53,7 @@ func multiplyBlock(c []float64, cStride int, a strided, shift []float64, b *pane
 // the x of at most depthBlock rows in p.
 func addGram(c []float64, p *panels) {
 	n := p.columns
-	parallel((n+rowBlock-1)/rowBlock, func(task int) {
+	Parallel((n+rowBlock-1)/rowBlock, func(task int) {
 		s := scratches.Get().(*scratch)
 		defer scratches.Put(s)
 		top := task * rowBlock
@@ -114,25 +119,4 @@ func (s *scratch) tile(depth int, a []float64, rowStride, depthStride int, b []f
 			to[j] += v
 		}
 	}
-}
-
-// parallel calls do for 0 to n-1 on all cores.
-func parallel(n int, do func(i int)) {
-	workers := min(runtime.GOMAXPROCS(0), n)
-	if workers <= 1 {
-		for i := range n {
-			do(i)
-		}
-		return
-	}
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				do(i)
-			}
-		})
-	}
-	group.Wait()
 }

@@ -42,7 +42,11 @@ func (native) Dots(a, b *mat.Dense, shift []float64, visit func(row, column int,
 		for row := 0; row < x.rows && !(half && row >= right); row += height {
 			part := x.rowRange(row, min(row+height, x.rows))
 			block := mat.NewDense(part.rows, right-column, values[:part.rows*(right-column)])
-			multiply(values, right-column, part, shift, p)
+			if half {
+				multiplyAbove(values, right-column, part, shift, p, row-column)
+			} else {
+				multiply(values, right-column, part, shift, p)
+			}
 			visit(row, column, block)
 		}
 	}
@@ -95,7 +99,7 @@ func (m nativeMatrix) MulTrans(dst, r *mat.Dense) error {
 	parts := make([][]float64, round)
 	for from := 0; from < m.x.rows; from += round * depthRows {
 		left := min(round, (m.x.rows-from+depthRows-1)/depthRows)
-		parallel(left, func(i int) {
+		Parallel(left, func(i int) {
 			if parts[i] == nil {
 				parts[i] = make([]float64, m.x.columns*n)
 			}

@@ -29,7 +29,7 @@ func Nearest(a, b *mat.Dense, k int) (Neighbours, error) {
 	rows := newShortlists(len(p.normsA), k)
 	err = p.visit(func(row, column int, dots *mat.Dense) {
 		height, width := dots.Dims()
-		parallel(height, func(r int) {
+		Parallel(height, func(r int) {
 			i := row + r
 			list, norm, norms := rows[i], p.normsA[i], p.normsB[column:][:width]
 			for c, dot := range dots.RawRowView(r) {
@@ -58,7 +58,7 @@ func NearestOthers(x *mat.Dense, k int) (Neighbours, error) {
 	rows := newShortlists(len(p.normsA), k)
 	err = p.half(func(row, column int, dots *mat.Dense) {
 		height, width := dots.Dims()
-		parallel(height, func(r int) {
+		Parallel(height, func(r int) {
 			i := row + r
 			list, norm, norms := rows[i], p.normsA[i], p.normsB[column:][:width]
 			block := dots.RawRowView(r)
@@ -70,7 +70,7 @@ func NearestOthers(x *mat.Dense, k int) (Neighbours, error) {
 				}
 			}
 		})
-		chunks(0, width, func(from, to int) {
+		Chunks(0, width, chunk, func(from, to int) {
 			for r := range height {
 				i := row + r
 				block := dots.RawRowView(r)
@@ -134,7 +134,7 @@ func (s *shortlist) holds(k int, error float64) bool {
 func (p *pairs) settle(lists []*shortlist, k int, others bool) Neighbours {
 	out := Neighbours{Index: make([][]int, len(lists)), Squared: make([][]float64, len(lists))}
 	furthest := slices.Max(p.normsB)
-	parallel(len(lists), func(i int) {
+	Parallel(len(lists), func(i int) {
 		list := lists[i]
 		candidates := list.index
 		if !list.holds(k, 2*p.tolerance*(p.normsA[i]+furthest)) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -16,6 +15,9 @@ func CheckDots(a, b *mat.Dense, shift []float64) error {
 	}
 	return CheckShift(columns, shift)
 }
+
+// chunk is the number of columns or rows that a core takes at once.
+const chunk = 256
 
 // pairs holds what turns scalar products into squared distances of the rows of
 // a and b: ‖x‖² + ‖y‖² − 2x·y. Rows are taken less their mean, which leaves
@@ -82,7 +84,7 @@ func SquaredDistances(dst, a, b *mat.Dense) error {
 	}
 	return p.visit(func(row, column int, dots *mat.Dense) {
 		rows, columns := dots.Dims()
-		parallel(rows, func(r int) {
+		Parallel(rows, func(r int) {
 			to := dst.RawRowView(row + r)[column:][:columns]
 			for c, dot := range dots.RawRowView(r) {
 				to[c] = p.distance(row+r, column+c, dot)
@@ -121,7 +123,7 @@ func ClusterDistances(x *mat.Dense, cluster []int, clusters int) (*mat.Dense, er
 	sums := mat.NewDense(len(cluster), clusters, nil)
 	err = p.half(func(row, column int, dots *mat.Dense) {
 		rows, columns := dots.Dims()
-		parallel(rows, func(r int) {
+		Parallel(rows, func(r int) {
 			i := row + r
 			to, block := sums.RawRowView(i), dots.RawRowView(r)
 			for c := max(0, i+1-column); c < columns; c++ {
@@ -129,7 +131,7 @@ func ClusterDistances(x *mat.Dense, cluster []int, clusters int) (*mat.Dense, er
 				to[cluster[column+c]] += block[c]
 			}
 		})
-		chunks(0, columns, func(from, to int) {
+		Chunks(0, columns, chunk, func(from, to int) {
 			for r := range rows {
 				i := row + r
 				block := dots.RawRowView(r)
@@ -145,25 +147,18 @@ func ClusterDistances(x *mat.Dense, cluster []int, clusters int) (*mat.Dense, er
 	return sums, nil
 }
 
-// chunks calls do for ranges that cover start to end-1, on all cores.
-func chunks(start, end int, do func(from, to int)) {
-	const size = 256
-	parallel((end-start+size-1)/size, func(i int) { do(start+i*size, min(start+(i+1)*size, end)) })
-}
-
 // columnMeans is the mean row of both matrices, which may be one.
 func columnMeans(a, b *mat.Dense) []float64 {
-	_, columns := a.Dims()
-	mean := make([]float64, columns)
-	total := 0
-	for _, m := range []*mat.Dense{a, b} {
-		rows, _ := m.Dims()
-		for i := range rows {
-			floats.Add(mean, m.RawRowView(i))
-		}
-		total += rows
+	mean := ColumnMeans(a)
+	if a == b {
+		return mean
 	}
-	floats.Scale(1/float64(max(total, 1)), mean)
+	rows, _ := a.Dims()
+	others, _ := b.Dims()
+	weight := float64(others) / float64(rows+others)
+	for j, v := range ColumnMeans(b) {
+		mean[j] += weight * (v - mean[j])
+	}
 	return mean
 }
 
@@ -171,11 +166,13 @@ func columnMeans(a, b *mat.Dense) []float64 {
 func squaredNorms(m *mat.Dense, mean []float64) []float64 {
 	rows, _ := m.Dims()
 	norms := make([]float64, rows)
-	parallel(rows, func(i int) {
+	Parallel(rows, func(i int) {
+		sum := 0.0
 		for j, v := range m.RawRowView(i) {
 			d := v - mean[j]
-			norms[i] += d * d
+			sum += d * d
 		}
+		norms[i] = sum
 	})
 	return norms
 }

@@ -16,15 +16,16 @@ type strided struct {
 	data                    []float64
 	rows, columns           int
 	rowStride, columnStride int
+	turned                  bool // columns, not rows, are those of the matrix in memory
 }
 
 func view(m *mat.Dense) strided {
 	raw := m.RawMatrix()
-	return strided{raw.Data, raw.Rows, raw.Cols, raw.Stride, 1}
+	return strided{raw.Data, raw.Rows, raw.Cols, raw.Stride, 1, false}
 }
 
 func (s strided) transposed() strided {
-	return strided{s.data, s.columns, s.rows, s.columnStride, s.rowStride}
+	return strided{s.data, s.columns, s.rows, s.columnStride, s.rowStride, !s.turned}
 }
 
 func (s strided) rowRange(from, to int) strided {
@@ -60,16 +61,16 @@ func pack(m strided, shift []float64) *panels {
 
 // fill sets the panels to m less shift, as pack does.
 func (p *panels) fill(m strided, shift []float64) {
-	if m.columnStride == 1 {
+	if !m.turned {
 		const rows = 16 // a task
-		parallel((m.rows+rows-1)/rows, func(task int) {
+		Parallel((m.rows+rows-1)/rows, func(task int) {
 			for i := task * rows; i < min((task+1)*rows, m.rows); i++ {
 				p.fillRow(i, m.data[i*m.rowStride:][:m.columns], shift)
 			}
 		})
 		return
 	}
-	parallel(p.padded/tileColumns, func(task int) {
+	Parallel(p.padded/tileColumns, func(task int) {
 		column := task * tileColumns
 		for row := 0; row < m.rows; row += depthBlock {
 			fillPanel(p.panel(row, column), m, row, column, shift)

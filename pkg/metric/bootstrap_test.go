@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 )
@@ -178,25 +179,46 @@ func TestKIDIntervalFollowsTheSpread(t *testing.T) {
 	wantError(t, err, "NaN")
 }
 
-// Weights of 1 are the plain sums, for sets beyond one block.
+// Weights of 1 are the plain sums over pairs, for sets beyond one block.
 func TestWeightedSumsOfOnes(t *testing.T) {
-	a, b := normal(kernelBlock+9, 3, 0, 1), normal(20, 3, 1, 2)
+	const samples = 1600
+	a, b := normal(samples, 3, 0, 1), normal(20, 3, 1, 2)
 	ones := func(n int) *mat.Dense {
 		return mat.NewDense(n, 2, slices.Repeat([]float64{1}, 2*n))
 	}
 	kernel := KIDKernel.withDefaults(3)
-	all, diagonal := kernel.sum(a, a)
-	cross, _ := kernel.sum(a, b)
+	plain := func(i int, others *mat.Dense, from int) (sum float64) {
+		n, _ := others.Dims()
+		for j := from; j < n; j++ {
+			sum += power(kernel.Gamma*floats.Dot(a.RawRowView(i), others.RawRowView(j))+kernel.Offset, kernel.Degree)
+		}
+		return sum
+	}
+	own, cross := 0.0, 0.0
+	for i := range samples {
+		own += plain(i, a, i+1)
+		cross += plain(i, b, 0)
+	}
 	for _, test := range []struct {
-		what string
-		got  []float64
-		want float64
+		what        string
+		with        *mat.Dense
+		withWeights *mat.Dense
+		want        float64
 	}{
-		{"own pairs", kernel.weightedSums(a, a, ones(kernelBlock+9), ones(kernelBlock+9), true), all - diagonal},
-		{"cross pairs", kernel.weightedSums(a, b, ones(kernelBlock+9), ones(20), false), cross},
+		{"own pairs", nil, ones(samples), own},
+		{"cross pairs", b, ones(20), cross},
 	} {
-		for _, got := range test.got {
-			wantNear(t, test.what, got, test.want, 1e-9*math.Abs(test.want))
+		sum, err := kernel.sum(a, test.with)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantNear(t, test.what, sum, test.want, 1e-9*math.Abs(test.want))
+		weighted, err := kernel.weightedSums(a, test.with, ones(samples), test.withWeights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range weighted {
+			wantNear(t, "weighted "+test.what, got, test.want, 1e-9*math.Abs(test.want))
 		}
 	}
 }

@@ -7,17 +7,14 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/dense"
 )
 
 // checkFinite refuses a matrix with a NaN or an infinity and names its place.
 func checkFinite(name string, m *mat.Dense) error {
-	rows, columns := m.Dims()
-	for i := range rows {
-		for j, v := range m.RawRowView(i)[:columns] {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("metric: %s has %v in row %d, column %d", name, v, i, j)
-			}
-		}
+	if i, j, found := dense.NonFinite(m); found {
+		return fmt.Errorf("metric: %s has %v in row %d, column %d", name, m.At(i, j), i, j)
 	}
 	return nil
 }

@@ -1,10 +1,13 @@
 package metric
 
 import (
+	"cmp"
 	"fmt"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/dense"
 )
 
 // FID is the Fréchet distance of the Gaussians fitted to two feature sets
@@ -76,23 +79,23 @@ func FrechetDistance(a, b Gaussian) (float64, error) {
 	if len(a.Mean) != len(b.Mean) {
 		return 0, fmt.Errorf("metric: Fréchet distance of %d and %d features; both sets must come from one network", len(a.Mean), len(b.Mean))
 	}
-	factorA, err := factor(a.Covariance)
-	if err != nil {
-		return 0, fmt.Errorf("metric: covariance of the first set: %w", err)
-	}
-	factorB, err := factor(b.Covariance)
-	if err != nil {
-		return 0, fmt.Errorf("metric: covariance of the second set: %w", err)
-	}
-	traceOfRoot := 0.0
-	if factorA != nil && factorB != nil {
-		var product mat.Dense
-		product.Mul(factorA.T(), factorB)
-		var svd mat.SVD
-		if !svd.Factorize(&product, mat.SVDNone) {
-			return 0, fmt.Errorf("metric: the singular values of the covariances' product did not converge")
+	var factors [2]*mat.Dense
+	var errs [2]error
+	dense.Parallel(2, func(i int) {
+		set := []struct {
+			name string
+			of   Gaussian
+		}{{"first", a}, {"second", b}}[i]
+		if factors[i], errs[i] = factor(set.of.Covariance); errs[i] != nil {
+			errs[i] = fmt.Errorf("metric: covariance of the %s set: %w", set.name, errs[i])
 		}
-		traceOfRoot = floats.Sum(svd.Values(nil))
+	})
+	if err := cmp.Or(errs[0], errs[1]); err != nil {
+		return 0, err
+	}
+	traceOfRoot, err := nuclearNorm(factors[0], factors[1])
+	if err != nil {
+		return 0, err
 	}
 	meanTerm := 0.0
 	for i, m := range a.Mean {
@@ -102,35 +105,38 @@ func FrechetDistance(a, b Gaussian) (float64, error) {
 }
 
 // factor returns F [features, rank] with FFᵀ = covariance, or nil for rank 0,
-// by Cholesky factors with pivoting. It stops at pivots that rounding alone can
-// explain, and refuses a matrix that F then does not reproduce.
+// and refuses a matrix that has no such factor.
 func factor(covariance *mat.SymDense) (*mat.Dense, error) {
-	dim := covariance.SymmetricDim()
+	f, unexplained := dense.SemidefiniteFactor(covariance)
 	largest := 0.0
-	for i := range dim {
+	for i := range covariance.SymmetricDim() {
 		largest = max(largest, covariance.At(i, i))
 	}
-	const epsilon = 0x1p-52
-	var cholesky mat.PivotedCholesky
-	cholesky.Factorize(covariance, float64(dim)*epsilon*largest)
-	rank := cholesky.Rank()
-
-	remainder := mat.DenseCopyOf(covariance)
-	var f *mat.Dense
-	if rank > 0 {
-		f = mat.NewDense(dim, rank, nil)
-		u := cholesky.RawU()
-		for column, row := range cholesky.ColumnPivots(nil) {
-			for i := range min(column+1, rank) {
-				f.Set(row, i, u.At(i, column))
-			}
-		}
-		var product mat.Dense
-		product.Mul(f, f.T())
-		remainder.Sub(remainder, &product)
-	}
-	if unexplained := max(mat.Max(remainder), -mat.Min(remainder)); unexplained > 1e-6*largest {
+	if unexplained > 1e-6*largest {
 		return nil, fmt.Errorf("it has a negative eigenvalue (an entry is %.3g away from any covariance, the largest variance is %.3g)", unexplained, largest)
 	}
 	return f, nil
+}
+
+// nuclearNorm is the sum of the singular values of aᵀb; nil stands for 0.
+func nuclearNorm(a, b *mat.Dense) (float64, error) {
+	if a == nil || b == nil {
+		return 0, nil
+	}
+	_, rankA := a.Dims()
+	_, rankB := b.Dims()
+	product := mat.NewDense(rankA, rankB, nil)
+	loaded, err := dense.Load(a)
+	if err != nil {
+		return 0, fmt.Errorf("metric: product of the covariances: %w", err)
+	}
+	defer loaded.Release()
+	if err := loaded.MulTrans(product, b); err != nil {
+		return 0, fmt.Errorf("metric: product of the covariances: %w", err)
+	}
+	values, err := dense.SingularValues(product)
+	if err != nil {
+		return 0, fmt.Errorf("metric: product of the covariances: %w", err)
+	}
+	return floats.Sum(values), nil
 }

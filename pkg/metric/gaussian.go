@@ -7,6 +7,8 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/dense"
 )
 
 // Gaussian is the mean and the covariance of a feature set of any size.
@@ -54,8 +56,12 @@ func (m *Moments) Add(batch *mat.Dense) error {
 	if err := checkFinite("the batch", batch); err != nil {
 		return err
 	}
-	mean := columnMeans(batch)
-	m.merge(n, mean, scatterAround(batch, mean))
+	mean := dense.ColumnMeans(batch)
+	scatter, err := dense.Gram(batch, mean)
+	if err != nil {
+		return fmt.Errorf("metric: the scatter of the batch: %w", err)
+	}
+	m.merge(n, mean, scatter)
 	return nil
 }
 
@@ -68,15 +74,17 @@ func (m *Moments) Merge(other *Moments) error {
 	if m.scatter != nil && len(other.mean) != len(m.mean) {
 		return fmt.Errorf("metric: moments of %d and %d features do not merge", len(m.mean), len(other.mean))
 	}
-	m.merge(other.samples, slices.Clone(other.mean), other.scatter)
+	scatter := mat.NewSymDense(len(other.mean), nil)
+	scatter.CopySym(other.scatter)
+	m.merge(other.samples, slices.Clone(other.mean), scatter)
 	return nil
 }
 
-// merge adds the moments of n samples. It overwrites mean, not scatter.
+// merge adds the moments of n samples and takes over mean and scatter.
 func (m *Moments) merge(n int, mean []float64, scatter *mat.SymDense) {
 	if m.scatter == nil {
-		m.mean = make([]float64, len(mean))
-		m.scatter = mat.NewSymDense(len(mean), nil)
+		m.samples, m.mean, m.scatter = n, mean, scatter
+		return
 	}
 	m.scatter.AddSym(m.scatter, scatter)
 	total := float64(m.samples + n)
@@ -95,32 +103,6 @@ func (m *Moments) Gaussian() (Gaussian, error) {
 	covariance := mat.NewSymDense(len(m.mean), nil)
 	covariance.ScaleSym(1/float64(m.samples-1), m.scatter)
 	return Gaussian{Samples: m.samples, Mean: append([]float64(nil), m.mean...), Covariance: covariance}, nil
-}
-
-// scatterAround is the sum over the rows x of (x-mean)(x-mean)ᵀ.
-func scatterAround(rows *mat.Dense, mean []float64) *mat.SymDense {
-	var scatter mat.SymDense
-	scatter.SymOuterK(1, centred(rows, mean).T())
-	return &scatter
-}
-
-// columnMeans is the mean over the rows of m, exact to rounding for any offset:
-// a second pass adds what the first one lost.
-func columnMeans(m *mat.Dense) []float64 {
-	rows, columns := m.Dims()
-	mean := make([]float64, columns)
-	for i := range rows {
-		floats.Add(mean, m.RawRowView(i))
-	}
-	floats.Scale(1/float64(rows), mean)
-	residual := make([]float64, columns)
-	for i := range rows {
-		for j, v := range m.RawRowView(i) {
-			residual[j] += v - mean[j]
-		}
-	}
-	floats.AddScaled(mean, 1/float64(rows), residual)
-	return mean
 }
 
 // centred is m less mean in every row, as a new matrix.

@@ -6,6 +6,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
+
+	"noisebook/pkg/dense"
 )
 
 // InceptionScores is the Inception Score of consecutive chunks of samples.
@@ -30,7 +32,7 @@ func InceptionScore(probabilities *mat.Dense, splits int) (InceptionScores, erro
 	scores := InceptionScores{Chunks: make([]float64, splits)}
 	for s := range splits {
 		chunk := probabilities.Slice(s*samples/splits, (s+1)*samples/splits, 0, classes).(*mat.Dense)
-		marginal := columnMeans(chunk)
+		marginal := dense.ColumnMeans(chunk)
 		divergence := 0.0
 		rows, _ := chunk.Dims()
 		for i := range rows {

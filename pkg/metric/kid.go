@@ -1,12 +1,15 @@
 package metric
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
+
+	"noisebook/pkg/dense"
 )
 
 // PolynomialKernel is (Gamma·xᵀy + Offset)^Degree. The zero value stands for
@@ -91,9 +94,19 @@ func MMD(a, b *mat.Dense, kernel PolynomialKernel) (SquaredMMD, error) {
 		return SquaredMMD{}, err
 	}
 	m, n := float64(samplesA), float64(samplesB)
-	sumA, diagonalA := kernel.sum(a, a)
-	sumB, diagonalB := kernel.sum(b, b)
-	cross, _ := kernel.sum(a, b)
+	pairsA, err := kernel.sum(a, nil)
+	if err != nil {
+		return SquaredMMD{}, err
+	}
+	pairsB, err := kernel.sum(b, nil)
+	if err != nil {
+		return SquaredMMD{}, err
+	}
+	cross, err := kernel.sum(a, b)
+	if err != nil {
+		return SquaredMMD{}, err
+	}
+	sameA, sameB := kernel.sumSame(a), kernel.sumSame(b)
 	score := func(estimate string, value float64) Score {
 		return Score{
 			Name: "squared MMD", Value: value, N: map[string]int{"real": samplesA, "generated": samplesB},
@@ -101,8 +114,8 @@ func MMD(a, b *mat.Dense, kernel PolynomialKernel) (SquaredMMD, error) {
 		}
 	}
 	return SquaredMMD{
-		Unbiased: score("unbiased, all samples", (sumA-diagonalA)/(m*(m-1))+(sumB-diagonalB)/(n*(n-1))-2*cross/(m*n)),
-		Biased:   score("biased, all samples", sumA/(m*m)+sumB/(n*n)-2*cross/(m*n)),
+		Unbiased: score("unbiased, all samples", 2*pairsA/(m*(m-1))+2*pairsB/(n*(n-1))-2*cross/(m*n)),
+		Biased:   score("biased, all samples", (2*pairsA+sameA)/(m*m)+(2*pairsB+sameB)/(n*n)-2*cross/(m*n)),
 	}, nil
 }
 
@@ -127,12 +140,21 @@ func KIDInterval(real, generated *mat.Dense, kernel PolynomialKernel, options Bo
 	kernel = kernel.withDefaults(features)
 	random := rand.New(rand.NewPCG(options.Seed, 0))
 	realDraws, generatedDraws := draws(n, options.Resamples, random), draws(m, options.Resamples, random)
-	pairsReal := kernel.weightedSums(real, real, realDraws, realDraws, true)
-	pairsGenerated := kernel.weightedSums(generated, generated, generatedDraws, generatedDraws, true)
-	cross := kernel.weightedSums(real, generated, realDraws, generatedDraws, false)
+	pairsReal, err := kernel.weightedSums(real, nil, realDraws, realDraws)
+	if err != nil {
+		return Interval{}, err
+	}
+	pairsGenerated, err := kernel.weightedSums(generated, nil, generatedDraws, generatedDraws)
+	if err != nil {
+		return Interval{}, err
+	}
+	cross, err := kernel.weightedSums(real, generated, realDraws, generatedDraws)
+	if err != nil {
+		return Interval{}, err
+	}
 	resampled := make([]float64, options.Resamples)
 	for r := range resampled {
-		resampled[r] = pairsReal[r]/distinctPairs(realDraws, r) + pairsGenerated[r]/distinctPairs(generatedDraws, r) - 2*cross[r]/(float64(n)*float64(m))
+		resampled[r] = 2*pairsReal[r]/distinctPairs(realDraws, r) + 2*pairsGenerated[r]/distinctPairs(generatedDraws, r) - 2*cross[r]/(float64(n)*float64(m))
 	}
 	return options.interval(mmd.Unbiased.Value, resampled, 0)
 }
@@ -155,64 +177,78 @@ func distinctPairs(counts *mat.Dense, resample int) float64 {
 	return floats.Sum(column)*floats.Sum(column) - floats.Dot(column, column)
 }
 
-// kernelBlock bounds the rows of a Gram matrix that are in memory at once.
-const kernelBlock = 512
-
-// sum adds the kernel over all pairs of rows, and over pairs of equal index.
-func (k PolynomialKernel) sum(a, b *mat.Dense) (all, diagonal float64) {
-	k.blocks(a, b, func(from int, values *mat.Dense) {
-		rows, columns := values.Dims()
+// sum adds the kernel over all pairs of a row of a and one of b; a nil b stands
+// for the pairs of a row of a and a later one.
+func (k PolynomialKernel) sum(a, b *mat.Dense) (float64, error) {
+	all := 0.0
+	err := k.blocks(a, b, func(_, _ int, values *mat.Dense) error {
+		rows, _ := values.Dims()
 		for i := range rows {
-			row := values.RawRowView(i)
-			all += floats.Sum(row)
-			if from+i < columns {
-				diagonal += row[from+i]
-			}
+			all += floats.Sum(values.RawRowView(i))
 		}
+		return nil
 	})
-	return all, diagonal
+	return all, err
 }
 
-// weightedSums adds the kernel over all pairs of rows, times the weights of
-// both in a column of weightsA and weightsB [rows, columns], for each column;
-// without pairs of equal index where distinct.
-func (k PolynomialKernel) weightedSums(a, b, weightsA, weightsB *mat.Dense, distinct bool) []float64 {
+// sumSame adds the kernel of each row with itself.
+func (k PolynomialKernel) sumSame(x *mat.Dense) float64 {
+	rows, _ := x.Dims()
+	sum := 0.0
+	for i := range rows {
+		row := x.RawRowView(i)
+		sum += power(k.Gamma*floats.Dot(row, row)+k.Offset, k.Degree)
+	}
+	return sum
+}
+
+// weightedSums is sum with each pair times the weights of both, for every
+// column of weightsA and weightsB [rows, columns].
+func (k PolynomialKernel) weightedSums(a, b, weightsA, weightsB *mat.Dense) ([]float64, error) {
 	_, columns := weightsA.Dims()
 	sums := make([]float64, columns)
-	k.blocks(a, b, func(from int, values *mat.Dense) {
-		rows, _ := values.Dims()
-		if distinct {
-			for i := range rows {
-				values.Set(i, from+i, 0)
-			}
+	err := k.blocks(a, b, func(row, column int, values *mat.Dense) error {
+		rows, width := values.Dims()
+		weighted := mat.NewDense(rows, columns, nil)
+		if err := dense.Mul(weighted, values, weightsB.Slice(column, column+width, 0, columns).(*mat.Dense)); err != nil {
+			return err
 		}
-		var weighted mat.Dense
-		weighted.Mul(values, weightsB)
 		for i := range rows {
-			for c, w := range weightsA.RawRowView(from + i) {
+			for c, w := range weightsA.RawRowView(row + i) {
 				sums[c] += w * weighted.At(i, c)
 			}
 		}
+		return nil
 	})
-	return sums
+	return sums, err
 }
 
-// blocks visits the kernel of all rows of a with all of b, some rows of a at a
-// time, from row number from.
-func (k PolynomialKernel) blocks(a, b *mat.Dense, visit func(from int, values *mat.Dense)) {
-	samples, features := a.Dims()
-	for from := 0; from < samples; from += kernelBlock {
-		var gram mat.Dense
-		gram.Mul(a.Slice(from, min(from+kernelBlock, samples), 0, features), b.T())
-		rows, _ := gram.Dims()
-		for i := range rows {
-			row := gram.RawRowView(i)
-			for j, dot := range row {
-				row[j] = power(k.Gamma*dot+k.Offset, k.Degree)
+// blocks visits the kernel of the pairs that sum adds, from row number row of a
+// and column of b; other values of a block are 0.
+func (k PolynomialKernel) blocks(a, b *mat.Dense, visit func(row, column int, values *mat.Dense) error) error {
+	var failed error
+	err := dense.Dots(a, b, func(row, column int, block *mat.Dense) {
+		rows, columns := block.Dims()
+		dense.Parallel(rows, func(i int) {
+			values := block.RawRowView(i)
+			if b == nil {
+				// Pairs of a row with itself or an earlier one.
+				others := max(0, min(row+i+1-column, columns))
+				clear(values[:others])
+				values = values[others:]
 			}
+			for j, dot := range values {
+				values[j] = power(k.Gamma*dot+k.Offset, k.Degree)
+			}
+		})
+		if failed == nil {
+			failed = visit(row, column, block)
 		}
-		visit(from, &gram)
+	})
+	if err = cmp.Or(err, failed); err != nil {
+		return fmt.Errorf("metric: kernel of all pairs: %w", err)
 	}
+	return nil
 }
 
 func (k PolynomialKernel) withDefaults(features int) PolynomialKernel {

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/dense"
 )
 
 // Values of torch-fidelity, from the fixture folder.
@@ -38,7 +40,7 @@ func TestMMDProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantNear(t, "linear kernel", linear.Biased.Value, squaredDistance(columnMeans(a), columnMeans(b)), 1e-12)
+	wantNear(t, "linear kernel", linear.Biased.Value, squaredDistance(dense.ColumnMeans(a), dense.ColumnMeans(b)), 1e-12)
 }
 
 // A kernel other than the zero one is taken as it is: its offset may be 0.

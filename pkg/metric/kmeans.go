@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync/atomic"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/dense"
 )
 
 // KMeansOptions tunes KMeans. The zero value runs Lloyd's algorithm once, to
@@ -113,7 +116,7 @@ func newLloyd(x *mat.Dense, clusters int) (*lloyd, error) {
 	if err := checkFinite("the sample set", x); err != nil {
 		return nil, err
 	}
-	mean := columnMeans(x)
+	mean := dense.ColumnMeans(x)
 	l := &lloyd{x: centred(x, mean), mean: mean}
 	samples, dim := x.Dims()
 	l.squaredNorms = make([]float64, samples)
@@ -139,10 +142,13 @@ func (l *lloyd) plusPlus(clusters int, random *rand.Rand) *mat.Dense {
 		if k > 0 {
 			chosen = draw(nearest, random)
 		}
-		centres.SetRow(k, l.x.RawRowView(chosen))
-		for i := range nearest {
-			nearest[i] = min(nearest[i], squaredDistance(l.x.RawRowView(i), centres.RawRowView(k)))
-		}
+		centre := l.x.RawRowView(chosen)
+		centres.SetRow(k, centre)
+		dense.Chunks(0, samples, lloydChunk, func(from, to int) {
+			for i := from; i < to; i++ {
+				nearest[i] = min(nearest[i], squaredDistance(l.x.RawRowView(i), centre))
+			}
+		})
 	}
 	return centres
 }
@@ -238,6 +244,9 @@ func (b *bounds) loosen(labels []int, moved []float64) {
 	}
 }
 
+// lloydChunk is how many samples a core takes at once.
+const lloydChunk = 512
+
 // assign labels every sample with its nearest centre and says whether a label
 // changed.
 func (l *lloyd) assign(c *Clustering, b *bounds) (changed bool) {
@@ -247,33 +256,55 @@ func (l *lloyd) assign(c *Clustering, b *bounds) (changed bool) {
 		row := c.Centres.RawRowView(k)
 		halfNorms[k] = floats.Dot(row, row) / 2
 	}
-	for i, own := range c.Labels {
-		if b.upper[i] < b.lower[i] {
-			continue
-		}
-		row := l.x.RawRowView(i)
-		b.upper[i] = math.Sqrt(squaredDistance(row, c.Centres.RawRowView(own)))
-		if b.upper[i] < b.lower[i] {
-			continue
-		}
-		// d = (‖x−c‖² − ‖x‖²)/2
-		nearest, least, second := 0, math.Inf(1), math.Inf(1)
-		for k, half := range halfNorms {
-			d := half - floats.Dot(row, c.Centres.RawRowView(k))
-			switch {
-			case d < least:
-				nearest, least, second = k, d, least
-			case d < second:
-				second = d
+	centres := dense.Pack(c.Centres)
+	var anyChanged atomic.Bool
+	dense.Chunks(0, len(c.Labels), lloydChunk, func(from, to int) {
+		// Where bounds do not decide, all centres are compared in one product.
+		undecided := make([]int, 0, to-from)
+		for i := from; i < to; i++ {
+			if b.upper[i] < b.lower[i] {
+				continue
+			}
+			b.upper[i] = math.Sqrt(squaredDistance(l.x.RawRowView(i), c.Centres.RawRowView(c.Labels[i])))
+			if b.upper[i] >= b.lower[i] {
+				undecided = append(undecided, i)
 			}
 		}
-		b.lower[i] = math.Sqrt(max(0, 2*second+l.squaredNorms[i]))
-		if nearest != own {
-			b.upper[i] = math.Sqrt(squaredDistance(row, c.Centres.RawRowView(nearest)))
-			c.Labels[i], changed = nearest, true
+		if len(undecided) == 0 {
+			return
+		}
+		dots := mat.NewDense(len(undecided), clusters, nil)
+		centres.Mul(dots, Rows(l.x, undecided))
+		for at, i := range undecided {
+			if l.relabel(c, b, i, halfNorms, dots.RawRowView(at)) {
+				anyChanged.Store(true)
+			}
+		}
+	})
+	return anyChanged.Load()
+}
+
+// relabel labels sample i with its nearest centre, given its products with all,
+// and says whether that is another one.
+func (l *lloyd) relabel(c *Clustering, b *bounds, i int, halfNorms, dots []float64) (changed bool) {
+	// d = (‖x−c‖² − ‖x‖²)/2
+	nearest, least, second := 0, math.Inf(1), math.Inf(1)
+	for k, half := range halfNorms {
+		d := half - dots[k]
+		switch {
+		case d < least:
+			nearest, least, second = k, d, least
+		case d < second:
+			second = d
 		}
 	}
-	return changed
+	b.lower[i] = math.Sqrt(max(0, 2*second+l.squaredNorms[i]))
+	if nearest == c.Labels[i] {
+		return false
+	}
+	b.upper[i] = math.Sqrt(squaredDistance(l.x.RawRowView(i), c.Centres.RawRowView(nearest)))
+	c.Labels[i] = nearest
+	return true
 }
 
 // update moves every centre to the mean of its samples. A centre without any
@@ -289,19 +320,34 @@ func (l *lloyd) update(c *Clustering, b *bounds) {
 			l.refill(c, b, sizes, k)
 		}
 	}
-	for k := range clusters {
-		if sizes[k] > 0 {
-			clear(c.Centres.RawRowView(k))
-		}
-	}
-	for i, k := range c.Labels {
-		floats.Add(c.Centres.RawRowView(k), l.x.RawRowView(i))
-	}
+	sums := l.sums(c.Labels, clusters)
 	for k, size := range sizes {
 		if size > 0 {
-			floats.Scale(1/float64(size), c.Centres.RawRowView(k))
+			floats.ScaleTo(c.Centres.RawRowView(k), 1/float64(size), sums.RawRowView(k))
 		}
 	}
+}
+
+// sums [clusters, features] adds the samples of each label.
+func (l *lloyd) sums(labels []int, clusters int) *mat.Dense {
+	samples, dim := l.x.Dims()
+	// A fixed number of parts, so that rounding does not depend on the cores.
+	const parts = 8
+	size := (samples + parts - 1) / parts
+	var partial [parts]*mat.Dense
+	dense.Chunks(0, samples, size, func(from, to int) {
+		sums := mat.NewDense(clusters, dim, nil)
+		for i := from; i < to; i++ {
+			floats.Add(sums.RawRowView(labels[i]), l.x.RawRowView(i))
+		}
+		partial[from/size] = sums
+	})
+	for _, sums := range partial[1:] {
+		if sums != nil {
+			partial[0].Add(partial[0], sums)
+		}
+	}
+	return partial[0]
 }
 
 // refill gives the empty cluster the sample furthest from its centre, unless

@@ -1,10 +1,12 @@
 package metric
 
 import (
-	"slices"
+	"fmt"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/dense"
 )
 
 // NeighbourhoodOptions tunes Neighbourhood. The zero value takes 5 neighbours
@@ -49,30 +51,30 @@ func NeighbourhoodSamples(real, generated *mat.Dense, options NeighbourhoodOptio
 	if err := checkNeighbours(k, "the real set", real, "the generated set", generated); err != nil {
 		return NeighbourhoodTerms{}, err
 	}
-	inside := func(distance, radius float64) bool {
-		return distance < radius || options.Closed && distance == radius
+	realRadii, err := radii(real, k)
+	if err != nil {
+		return NeighbourhoodTerms{}, err
 	}
-	realRadii, generatedRadii := radii(real, k), radii(generated, k)
+	generatedRadii, err := radii(generated, k)
+	if err != nil {
+		return NeighbourhoodTerms{}, err
+	}
+	balls, err := dense.CountInside(real, generated, realRadii, generatedRadii, options.Closed)
+	if err != nil {
+		return NeighbourhoodTerms{}, fmt.Errorf("metric: balls of neighbours: %w", err)
+	}
 	n, m := len(realRadii), len(generatedRadii)
 	terms := NeighbourhoodTerms{
 		Precision: make([]float64, m), Density: make([]float64, m),
 		Recall: make([]float64, n), Coverage: make([]float64, n),
 	}
-	distances := make([]float64, n)
-	for j := range m {
-		squaredDistances(distances, generated.RawRowView(j), real)
-		balls := 0
-		for i, d := range distances {
-			if inside(d, realRadii[i]) {
-				balls++
-				terms.Coverage[i] = 1
-			}
-			if inside(d, generatedRadii[j]) {
-				terms.Recall[i] = 1
-			}
-		}
-		terms.Precision[j] = float64(min(balls, 1))
-		terms.Density[j] = float64(balls) / float64(k)
+	for j, around := range balls.AroundB {
+		terms.Precision[j] = float64(min(around, 1))
+		terms.Density[j] = float64(around) / float64(k)
+	}
+	for i := range n {
+		terms.Recall[i] = float64(min(balls.AroundA[i], 1))
+		terms.Coverage[i] = float64(min(balls.InA[i], 1))
 	}
 	return terms, nil
 }
@@ -105,21 +107,14 @@ func (o NeighbourhoodOptions) withDefaults() NeighbourhoodOptions {
 }
 
 // radii are the squared distances from each row to its k-th nearest other row.
-func radii(x *mat.Dense, k int) []float64 {
-	samples, _ := x.Dims()
-	out := make([]float64, samples)
-	distances := make([]float64, samples)
-	for i := range samples {
-		squaredDistances(distances, x.RawRowView(i), x)
-		slices.Sort(distances)
-		out[i] = distances[k] // the 0-th is the row itself
+func radii(x *mat.Dense, k int) ([]float64, error) {
+	nearest, err := dense.NearestOthers(x, k)
+	if err != nil {
+		return nil, fmt.Errorf("metric: nearest neighbours: %w", err)
 	}
-	return out
-}
-
-// squaredDistances sets to[i] to the squared distance from the row to row i of x.
-func squaredDistances(to, row []float64, x *mat.Dense) {
-	for i := range to {
-		to[i] = squaredDistance(row, x.RawRowView(i))
+	out := make([]float64, len(nearest.Squared))
+	for i, squared := range nearest.Squared {
+		out[i] = squared[k-1]
 	}
+	return out, nil
 }

@@ -5,6 +5,8 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/dense"
 )
 
 // Principal holds the principal components of a sample set, the one of most
@@ -27,7 +29,7 @@ func PCA(x *mat.Dense, components int) (Principal, error) {
 	if err := checkFinite("the sample set", x); err != nil {
 		return Principal{}, err
 	}
-	p := Principal{Mean: columnMeans(x)}
+	p := Principal{Mean: dense.ColumnMeans(x)}
 	var svd mat.SVD
 	if !svd.Factorize(centred(x, p.Mean), mat.SVDThinV) {
 		return Principal{}, fmt.Errorf("metric: the singular values of the samples did not converge")
@@ -57,7 +59,11 @@ func (p Principal) Project(x *mat.Dense) (*mat.Dense, error) {
 	if err := checkFinite("the sample set", x); err != nil {
 		return nil, err
 	}
-	var projected mat.Dense
-	projected.Mul(centred(x, p.Mean), p.Components.T())
-	return &projected, nil
+	samples, _ := x.Dims()
+	components, _ := p.Components.Dims()
+	projected := mat.NewDense(samples, components, nil)
+	if err := dense.Mul(projected, centred(x, p.Mean), mat.DenseCopyOf(p.Components.T())); err != nil {
+		return nil, fmt.Errorf("metric: projection: %w", err)
+	}
+	return projected, nil
 }

@@ -7,6 +7,8 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
+
+	"noisebook/pkg/dense"
 )
 
 // Silhouette is the mean over all samples of SilhouetteSamples, in [-1, 1].
@@ -51,7 +53,10 @@ func SilhouetteSamples(x *mat.Dense, labels []int) ([]float64, error) {
 		return nil, fmt.Errorf("metric: silhouette of %d samples in %d clusters, want 2 to %d clusters: %w", samples, len(sizes), samples-1, ErrUndefined)
 	}
 
-	sums := distancesToClusters(x, cluster, len(sizes))
+	sums, err := dense.ClusterDistances(x, cluster, len(sizes))
+	if err != nil {
+		return nil, fmt.Errorf("metric: silhouette: %w", err)
+	}
 	coefficients := make([]float64, samples)
 	for i, own := range cluster {
 		if sizes[own] == 1 {
@@ -69,20 +74,6 @@ func SilhouetteSamples(x *mat.Dense, labels []int) ([]float64, error) {
 		}
 	}
 	return coefficients, nil
-}
-
-// distancesToClusters [samples, clusters] adds the distances from each row of x
-// to all rows of each cluster.
-func distancesToClusters(x *mat.Dense, cluster []int, clusters int) *mat.Dense {
-	sums := mat.NewDense(len(cluster), clusters, nil)
-	for i := range cluster {
-		for j := range i {
-			d := math.Sqrt(squaredDistance(x.RawRowView(i), x.RawRowView(j)))
-			sums.RawRowView(i)[cluster[j]] += d
-			sums.RawRowView(j)[cluster[i]] += d
-		}
-	}
-	return sums
 }
 
 // compact renumbers labels from 0 in order of appearance and counts each.
