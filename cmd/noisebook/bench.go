@@ -46,6 +46,7 @@ type unetBench struct {
 	Attention   []int    `json:"attention"`
 	Patch       int      `json:"patch"`
 	Runs        int      `json:"runs"`
+	Devices     int      `json:"devices"`
 	Only        []string `json:"only"`
 
 	ProgramCache bool `json:"program_cache"` // programs may come from disk in place of the compiler
@@ -114,6 +115,7 @@ Multipliers follow from the size as in the paper (28: 1,2,2; 32: 1,2,2,2;
 	flags.IntSliceVar(&b.Attention, "attention", []int{2, 4}, "downsampling factors at which attention is used")
 	flags.IntVar(&b.Patch, "patch", 1, "1, or 2 to fold 2×2 pixels into channels")
 	flags.IntVar(&b.Runs, "runs", 5, "timed runs of each measure")
+	flags.IntVar(&b.Devices, "devices", 1, "share the training batch between the first `N` devices of the engine")
 	flags.StringSliceVar(&b.Only, "only", benchMeasures, "measures to take")
 	flags.BoolVar(&b.ProgramCache, "program-cache", false, "load programs that an earlier process has compiled; else all are compiled")
 	flags.StringVar(&spec, "engine", "", "auto, xla, xla:PATH or go (default $NOISEBOOK_ENGINE, then auto)")
@@ -251,7 +253,7 @@ func (b *unetBench) timeTraining(ctx context.Context, e *engine.Engine, model *j
 	_, err = train.Run(ctx, e, train.Network{Layout: model.Layout, Statistics: model.Statistics}, objective,
 		randomBatches(b.Batch), [3]int{b.Size, b.Size, b.InChannels},
 		train.Config{Steps: b.Runs + 1, Batch: b.Batch, LearningRate: 1e-4, EMADecay: 0.999, Seed: 1},
-		train.Options{Progress: func(int, int, map[string]float64) {
+		train.Options{Devices: b.Devices, Progress: func(int, int, map[string]float64) {
 			if !last.IsZero() {
 				seconds = append(seconds, time.Since(last).Seconds())
 			}
