@@ -1,79 +1,109 @@
 // Package features turns images into feature vectors, and compares sets of
 // them: what a published FID or precision must name beside its value.
+//
+// A [Network] takes [Images] of any source to a matrix of features: the pixels
+// themselves, the last hidden layer of a LeNet that is trained here, the
+// Inception-v3 that published distances are defined by, or the maps z_t of a
+// diffusion model's UNet at a timestep.
 package features
 
 import (
 	"context"
 	"fmt"
 
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"gonum.org/v1/gonum/mat"
 
 	"noisebook/pkg/data"
 	"noisebook/pkg/engine"
-	"noisebook/pkg/nn"
-	"noisebook/pkg/train"
 )
 
-// batch is the number of images a program sees at once; the last batch is padded.
-const batch = 250
+// Network turns images into features.
+type Network interface {
+	// Name is the network's kind, such as "inception".
+	Name() string
+	// Settings are all that the features depend on beside the images: which
+	// output, how images are brought to size, which weights.
+	Settings() map[string]string
+	// UsesEngine says whether Extract needs an engine.
+	UsesEngine() bool
+	// Extract returns the features [images, D]. Memory beside them is that of a
+	// few images.
+	Extract(ctx context.Context, e *engine.Engine, images Images, progress Progress) (*mat.Dense, error)
+}
 
-// Forward builds the graph of an extractor in evaluation mode: images
-// [B, H, W, C] in [−1, 1] to one or more outputs [B, D].
-type Forward func(p *nn.Pass, images *graph.Node) []*graph.Node
+// Pixels are the features of images of one size that are their values, in
+// [−1, 1], row by row with the channels innermost.
+type Pixels struct{}
 
-// Extract runs an extractor over a split's images and returns a matrix
-// [images, D] an output.
-func Extract(ctx context.Context, e *engine.Engine, net train.Network, weights train.Weights, forward Forward, images data.Split) ([]*mat.Dense, error) {
+// Name is "pixels".
+func (Pixels) Name() string { return "pixels" }
+
+// Settings says how values are scaled.
+func (Pixels) Settings() map[string]string { return map[string]string{"values": "p/127.5 - 1"} }
+
+// UsesEngine is false.
+func (Pixels) UsesEngine() bool { return false }
+
+// Extract returns a row of Height·Width·Channels an image. An image of another
+// size than the first is an error.
+func (Pixels) Extract(ctx context.Context, _ *engine.Engine, images Images, progress Progress) (*mat.Dense, error) {
 	if images.Len() == 0 {
 		return nil, fmt.Errorf("features: no images")
 	}
-	program, err := e.NewProgram("features", func(_ *graph.Graph, in []*graph.Node) []*graph.Node {
-		return forward(nn.Evaluate(nn.NewWeights(net.Layout, in[0]), nn.NewWeights(net.Statistics, in[1])), in[2])
-	})
+	first, err := images.Read(0)
 	if err != nil {
 		return nil, err
 	}
-	defer program.Finalize()
-	values := tensors.FromFlatDataAndDimensions(weights.Values, len(weights.Values))
-	statistics := tensors.FromFlatDataAndDimensions(weights.Statistics, len(weights.Statistics))
-	defer values.FinalizeAll()
-	defer statistics.FinalizeAll()
-
-	var all []*mat.Dense
-	size := images.ImageSize()
-	pixels := make([]float32, batch*size)
-	for from := 0; from < images.Len(); from += batch {
+	out := mat.NewDense(images.Len(), len(first.Pixels), nil)
+	values := make([]float32, len(first.Pixels))
+	for i := range images.Len() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := min(batch, images.Len()-from)
-		clear(pixels)
-		data.Normalize(pixels[:n*size], images.Images[from*size:(from+n)*size])
-		x := tensors.FromFlatDataAndDimensions(pixels, batch, images.Height, images.Width, images.Channels)
-		outputs, err := program.Call(values, statistics, x)
-		x.FinalizeAll()
+		p, err := images.Read(i)
 		if err != nil {
 			return nil, err
 		}
-		for i, output := range outputs {
-			flat, err := tensors.CopyFlatData[float32](output)
-			output.FinalizeAll()
-			if err != nil {
-				return nil, fmt.Errorf("features: %w", err)
-			}
-			width := len(flat) / batch
-			if from == 0 {
-				all = append(all, mat.NewDense(images.Len(), width, nil))
-			}
-			for r := range n {
-				row := all[i].RawRowView(from + r)
-				for c := range row {
-					row[c] = float64(flat[r*width+c])
-				}
-			}
+		if err := p.sameSize(first.Height, first.Width, first.Channels); err != nil {
+			return nil, fmt.Errorf("features: image %d of %d: %w; pixels are compared at one size", i+1, images.Len(), err)
 		}
+		data.Normalize(values, p.Pixels)
+		for c, v := range values {
+			out.Set(i, c, float64(v))
+		}
+		progress.report(i+1, images.Len())
 	}
-	return all, nil
+	return out, nil
+}
+
+func (p Picture) sameSize(height, width, channels int) error {
+	if p.Height != height || p.Width != width || p.Channels != channels {
+		return fmt.Errorf("it has %d×%d×%d values instead of %d×%d×%d", p.Height, p.Width, p.Channels, height, width, channels)
+	}
+	return nil
+}
+
+// as is the picture for a network that takes one size and one number of
+// channels: grey is repeated for three, and three equal channels are grey.
+func (p Picture) as(height, width, channels int) (Picture, error) {
+	var err error
+	if channels == 3 {
+		p = p.rgb()
+	} else if p, err = p.grey(); err != nil {
+		return p, err
+	}
+	return p, p.sameSize(height, width, channels)
+}
+
+// readNormalized reads image i in [−1, 1] for a network of one size.
+func readNormalized(images Images, i, height, width, channels int, values []float32) error {
+	p, err := images.Read(i)
+	if err == nil {
+		p, err = p.as(height, width, channels)
+	}
+	if err != nil {
+		return fmt.Errorf("features: image %d of %d: %w", i+1, images.Len(), err)
+	}
+	data.Normalize(values, p.Pixels)
+	return nil
 }

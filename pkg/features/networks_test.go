@@ -1,0 +1,247 @@
+package features
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/data"
+	"noisebook/pkg/engine"
+	"noisebook/pkg/nn"
+	"noisebook/pkg/plugin"
+	"noisebook/pkg/process"
+	"noisebook/pkg/train"
+)
+
+func TestPixels(t *testing.T) {
+	split := data.Split{Images: []uint8{0, 255, 51, 102}, Labels: make([]int32, 2), Height: 1, Width: 2, Channels: 1}
+	last := 0
+	got, err := Pixels{}.Extract(t.Context(), nil, FromSplit(split), func(done, _ int) { last = done })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := mat.NewDense(2, 2, []float64{-1, 1, -0.6, -0.2}); !mat.EqualApprox(got, want, 1e-7) || last != 2 {
+		t.Errorf("%v after %d images, want %v", mat.Formatted(got), last, mat.Formatted(want))
+	}
+	if _, err := (Pixels{}).Extract(t.Context(), nil, mixed{}, nil); err == nil || !strings.Contains(err.Error(), "one size") {
+		t.Errorf("images of two sizes: %v", err)
+	}
+}
+
+// mixed are two grey pictures of different sizes.
+type mixed struct{}
+
+func (mixed) Len() int                  { return 2 }
+func (mixed) Checksum() (string, error) { return "", nil }
+func (mixed) Read(i int) (Picture, error) {
+	return Picture{make([]uint8, 12*(12+i)), 12, 12 + i, 1}, nil
+}
+
+func TestTrainedLeNetEqualsMeasure(t *testing.T) {
+	l, err := NewLeNet(16, 1, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := newWeights(l.Network)
+	var file bytes.Buffer
+	if err := train.WriteWeights(&file, l.Network, weights, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "lenet.safetensors")
+	if err := os.WriteFile(path, file.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	n, err := OpenLeNet(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := randomImages(3, 16, 1)
+	want, _, err := l.Measure(t.Context(), openEngine(t), weights, images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := n.Extract(t.Context(), openEngine(t), FromSplit(images), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !mat.EqualApprox(got, want, 1e-6) {
+		t.Error("a LeNet from a file has other features")
+	}
+	for want, images := range map[string]Images{"16×16×1": mixed{}, "colours": FromSplit(randomImages(1, 16, 3))} {
+		if _, err := n.Extract(t.Context(), openEngine(t), images, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("other images: %v, want an error with %q", err, want)
+		}
+	}
+	if _, err := OpenLeNet("testdata/resize.safetensors"); err == nil || !strings.Contains(err.Error(), "no LeNet") {
+		t.Errorf("a file of other arrays: %v", err)
+	}
+}
+
+func smallUNet(t *testing.T) (UNet, train.Weights) {
+	t.Helper()
+	net := train.Network{Layout: &nn.Layout{}, Statistics: &nn.Layout{}}
+	unet, err := nn.NewUNet(net.Layout, nn.UNetConfig{ImageSize: 8, Channels: 1, Width: 8, Multipliers: []int{1, 2}, Blocks: 1, AttentionAt: []int{2}, Heads: 2, NormGroups: 4, Patch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	betas, err := process.Cosine(10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, err := process.NewDDPM(betas)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return UNet{Network: net, UNet: unet, Chain: chain}, newWeights(net)
+}
+
+func TestUNetParts(t *testing.T) {
+	u, weights := smallUNet(t)
+	images := randomImages(4, 8, 1)
+	parts := map[Part]*mat.Dense{}
+	for _, part := range []Part{Encoder, Decoder, Both} {
+		u.Part = part
+		z, err := u.At(t.Context(), openEngine(t), weights, images, 4, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts[part] = z
+	}
+	_, width := parts[Encoder].Dims()
+	if width != u.UNet.FeatureWidth() {
+		t.Errorf("%d encoder features, want %d", width, u.UNet.FeatureWidth())
+	}
+	_, decoder := parts[Decoder].Dims()
+	if decoder != 16+16+8+8 { // two blocks a level
+		t.Errorf("%d decoder features, want 48", decoder)
+	}
+	n, both := parts[Both].Dims()
+	if n != images.Len() || both != width+decoder ||
+		!mat.EqualApprox(parts[Both].Slice(0, n, 0, width), parts[Encoder], 1e-6) ||
+		!mat.EqualApprox(parts[Both].Slice(0, n, width, both), parts[Decoder], 1e-6) {
+		t.Error("both parts are not the encoder's and the decoder's")
+	}
+	u.Part = "middle"
+	if _, err := u.At(t.Context(), openEngine(t), weights, images, 4, 1); err == nil {
+		t.Error("features of an unknown part")
+	}
+}
+
+// The noise belongs to the seed and the image alone, and grows with t.
+func TestUNetNoise(t *testing.T) {
+	u, weights := smallUNet(t)
+	images := randomImages(5, 8, 1)
+	at := func(images data.Split, step int, seed uint64) *mat.Dense {
+		z, err := u.At(t.Context(), openEngine(t), weights, images, step, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
+	whole := at(images, 3, 1)
+	_, width := whole.Dims()
+	if !mat.EqualApprox(at(images.First(2), 3, 1), whole.Slice(0, 2, 0, width), 1e-6) {
+		t.Error("the first images have other features than within the set")
+	}
+	if mat.EqualApprox(at(images, 3, 2), whole, 1e-3) {
+		t.Error("another seed draws the same noise")
+	}
+	both, err := u.Over(t.Context(), openEngine(t), weights, images, []int{0, 3}, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !mat.EqualApprox(both[1], whole, 1e-6) || mat.EqualApprox(both[0], whole, 1e-3) {
+		t.Error("features at several steps are not those of each alone")
+	}
+	for _, step := range []int{-1, 10} {
+		if _, err := u.At(t.Context(), openEngine(t), weights, images, step, 1); err == nil {
+			t.Errorf("features at step %d of 10", step)
+		}
+	}
+}
+
+// Extract gives each image its own features, through the preprocessing and the
+// output that were chosen, whatever its size and place in a batch.
+func TestInceptionExtracts(t *testing.T) {
+	e := openXLA(t)
+	layout := &nn.Layout{}
+	n := &Inception{options: InceptionOptions{Output: Pool1, Preprocess: CleanFID, Size: 75}, layout: layout, network: nn.NewInception(layout)}
+	n.weights = layout.Initialize(1)
+	images := inTurn{formula(10, 20), formula(100, 80), formula(75, 75)}
+	got, err := n.Extract(t.Context(), e, images, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, columns := got.Dims(); rows != inceptionBatch+2 || columns != 64 {
+		t.Fatalf("%d×%d features, want %d×64", rows, columns, inceptionBatch+2)
+	}
+	values := make([]float32, 75*75*3)
+	for i := range 3 {
+		CleanFID.prepare(images[i], 75, values)
+		alone, err := Extract(t.Context(), openEngine(t), train.Network{Layout: layout, Statistics: &nn.Layout{}}, train.Weights{Values: n.weights},
+			func(p *nn.Pass, x *graph.Node) []*graph.Node {
+				prepared := graph.Reshape(graph.Const(x.Graph(), values), 1, 75, 75, 3)
+				pool := n.network.Forward(p, prepared).Pool1
+				return []*graph.Node{graph.BroadcastToDims(pool, x.Shape().Dimensions[0], 64)}
+			}, data.Split{Images: make([]uint8, 1), Labels: make([]int32, 1), Height: 1, Width: 1, Channels: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for row := i; row < inceptionBatch+2; row += 3 {
+			for c := range 64 {
+				if d := got.At(row, c) - alone[0].At(0, c); !(math.Abs(d) < 1e-4) {
+					t.Fatalf("image %d, feature %d: %g, alone %g", row, c, got.At(row, c), alone[0].At(0, c))
+				}
+			}
+		}
+	}
+}
+
+// inTurn repeats pictures over a batch and two more.
+type inTurn []Picture
+
+func (inTurn) Len() int                      { return inceptionBatch + 2 }
+func (inTurn) Checksum() (string, error)     { return "", nil }
+func (p inTurn) Read(i int) (Picture, error) { return p[i%len(p)], nil }
+
+func TestNewInceptionRefuses(t *testing.T) {
+	for want, test := range map[string]struct {
+		path    string
+		options InceptionOptions
+	}{
+		"unknown output":        {"testdata/resize.safetensors", InceptionOptions{Output: "pool4"}},
+		"unknown preprocessing": {"testdata/resize.safetensors", InceptionOptions{Preprocess: "bicubic"}},
+		"none.pth":              {"none.pth", InceptionOptions{}},
+		"no Conv2d_1a_3x3":      {"testdata/resize.safetensors", InceptionOptions{}},
+		"neither a ZIP archive": {"testdata/resize.py", InceptionOptions{}},
+	} {
+		_, err := NewInception(test.path, test.options)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v, want one line with %q", err, want)
+		}
+	}
+}
+
+// openXLA opens the installed plugin; on the pure-Go backend Inception takes too long for a test.
+func openXLA(t *testing.T) *engine.Engine {
+	t.Helper()
+	found, err := plugin.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found.Path == "" {
+		t.Skip(found.Warning)
+	}
+	e, err := engine.Open(t.Context(), "xla")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}

@@ -1,0 +1,177 @@
+package features
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/data"
+	"noisebook/pkg/engine"
+	"noisebook/pkg/nn"
+	"noisebook/pkg/process"
+	"noisebook/pkg/train"
+)
+
+// Part is the half of a UNet whose maps are features.
+type Part string
+
+// The parts. Each map is averaged over space, and the means are joined.
+const (
+	Encoder Part = "encoder" // the middle block's map, then each skip's: z_t of Joint Diffusion (Deja et al. 2023), §4.2, and H_t of Mediffusion
+	Decoder Part = "decoder" // each decoder block's map, from the deepest
+	Both    Part = "both"    // the encoder's, then the decoder's
+)
+
+// UNet measures images by what a diffusion model's UNet makes of them with
+// noise: z_t at a timestep t.
+type UNet struct {
+	Network train.Network // that the UNet is a part of
+	UNet    *nn.UNet
+	Chain   *process.DDPM
+	Part    Part // empty means Encoder
+}
+
+// At returns z_t [images, D] at step t of the chain, in [0, Steps): the pooled
+// maps for x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε. The noise ε belongs to the seed and to
+// the image's number, so that it is the same at every t and in every subset
+// that starts with the same images.
+func (u UNet) At(ctx context.Context, e *engine.Engine, weights train.Weights, images data.Split, t int, seed uint64) (*mat.Dense, error) {
+	all, err := u.Over(ctx, e, weights, images, []int{t}, seed, nil)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// unetBatch keeps a batch's maps of a small UNet near the processor.
+const unetBatch = 64
+
+// Over returns z_t at several steps, as [UNet.At], with one compilation.
+func (u UNet) Over(ctx context.Context, e *engine.Engine, weights train.Weights, images data.Split, timesteps []int, seed uint64, progress Progress) ([]*mat.Dense, error) {
+	for _, t := range timesteps {
+		if t < 0 || t >= u.Chain.Steps() {
+			return nil, fmt.Errorf("features: timestep %d: the chain has 0 to %d", t, u.Chain.Steps()-1)
+		}
+	}
+	if err := oneOf("part", u.part(), []Part{Encoder, Decoder, Both}); err != nil {
+		return nil, err
+	}
+	x, err := newExtractor(e, "unet features", u.Network, weights, min(unetBatch, images.Len()), func(p *nn.Pass, images *graph.Node, extra []*graph.Node) []*graph.Node {
+		return []*graph.Node{u.pooled(p, images, extra[0])}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer x.close()
+	var all []*mat.Dense
+	for done, t := range timesteps {
+		out, err := u.at(ctx, x, images, t, seed, func(n, total int) { progress.report(done*total+n, len(timesteps)*total) })
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out)
+	}
+	return all, nil
+}
+
+func (u UNet) at(ctx context.Context, x *extractor, images data.Split, t int, seed uint64, progress Progress) (*mat.Dense, error) {
+	told := make([]int32, x.batch)
+	for i := range told {
+		told[i] = int32(u.Chain.Timesteps[t])
+	}
+	steps := tensors.FromFlatDataAndDimensions(told, x.batch)
+	defer steps.FinalizeAll()
+	marginal := u.Chain.Marginal(t)
+	out, err := x.run(ctx, images.Len(), [3]int{images.Height, images.Width, images.Channels}, func(i int, values []float32) error {
+		data.Normalize(values, images.Pixels(i))
+		noise := rand.New(rand.NewPCG(seed, uint64(i)))
+		for k, v := range values {
+			values[k] = float32(marginal.Mean*float64(v) + marginal.Std*noise.NormFloat64())
+		}
+		return nil
+	}, progress, steps)
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+func (u UNet) part() Part {
+	if u.Part == "" {
+		return Encoder
+	}
+	return u.Part
+}
+
+// pooled is z_t [B, D] of x_t [B, H, W, C] at timesteps t [B].
+func (u UNet) pooled(p *nn.Pass, x, t *graph.Node) *graph.Node {
+	var decoder []*graph.Node
+	p.Observe = func(block string, output *graph.Node) {
+		if strings.HasPrefix(block, "decoder.") {
+			decoder = append(decoder, output)
+		}
+	}
+	f := u.UNet.Encode(p, x, t)
+	var maps []*graph.Node
+	if u.part() != Decoder {
+		maps = f.Maps()
+	}
+	if u.part() != Encoder {
+		u.UNet.Decode(p, f)
+		maps = append(maps, decoder...)
+	}
+	means := make([]*graph.Node, len(maps))
+	for i, m := range maps {
+		means[i] = graph.ReduceMean(m, 1, 2)
+	}
+	return nn.Wide(graph.Concatenate(means, -1))
+}
+
+// UNetAt is a UNet with weights at one timestep, as a [Network].
+type UNetAt struct {
+	UNet
+	Weights  train.Weights
+	Timestep int
+	Seed     uint64
+	Origin   string // of the weights, for provenance
+}
+
+// Name is "unet".
+func (n UNetAt) Name() string { return "unet" }
+
+// Settings name the maps, the timestep, the seed of the noise and the weights.
+func (n UNetAt) Settings() map[string]string {
+	return map[string]string{
+		"part": string(n.part()), "timestep": strconv.Itoa(n.Timestep), "seed": strconv.FormatUint(n.Seed, 10), "weights": n.Origin,
+	}
+}
+
+// UsesEngine is true.
+func (n UNetAt) UsesEngine() bool { return true }
+
+// Extract returns z_t; images must have the size that the UNet was trained on.
+func (n UNetAt) Extract(ctx context.Context, e *engine.Engine, images Images, progress Progress) (*mat.Dense, error) {
+	c := n.UNet.UNet.Config()
+	split := data.Split{Height: c.ImageSize, Width: c.ImageSize, Channels: c.Channels, Labels: make([]int32, images.Len())}
+	for i := range images.Len() {
+		p, err := images.Read(i)
+		if err == nil {
+			p, err = p.as(c.ImageSize, c.ImageSize, c.Channels)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("features: image %d of %d: %w", i+1, images.Len(), err)
+		}
+		split.Images = append(split.Images, p.Pixels...)
+	}
+	all, err := n.Over(ctx, e, n.Weights, split, []int{n.Timestep}, n.Seed, progress)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
