@@ -22,7 +22,7 @@ func UseDevices(n int) { devices = n }
 // job's scratch folder, every step is progress and every tenth is logged.
 // Watch, which may be nil, sees each step's values. What comes back is the
 // moving average of the weights with the last running statistics.
-func Train(ctx context.Context, job *track.Job, e *engine.Engine, net train.Network, objective train.Objective, images data.Split, c train.Config, watch func(values map[string]float64)) (train.Weights, error) {
+func Train(ctx context.Context, job *track.Job, e *engine.Engine, net train.Network, objective train.Objective, images data.Split, c train.Config) (train.Weights, error) {
 	batches, err := data.NewBatches(images, c.Batch, c.Seed)
 	if err != nil {
 		return train.Weights{}, err
@@ -35,9 +35,6 @@ func Train(ctx context.Context, job *track.Job, e *engine.Engine, net train.Netw
 		Resumed:    func(step int) { job.Note(fmt.Sprintf("resumed at step %d", step)) },
 		Saving:     func(int) { job.Flush() }, // a failing store does not stop the training
 		Progress: func(step, total int, values map[string]float64) {
-			if watch != nil {
-				watch(values)
-			}
 			job.Progress(step, total, values)
 			if step%10 == 0 || step == total {
 				job.Log(step, values)

@@ -11,7 +11,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/stat"
 
 	"noisebook/experiments"
 	"noisebook/pkg/data"
@@ -74,14 +73,16 @@ type TrainedModel struct {
 	Parameters int            `json:"parameters"`
 	Accuracy   float64        `json:"accuracy"` // share of the clean test images classified right, last step
 	TestImages int            `json:"test_images"`
-	Diffusion  track.Number   `json:"diffusion_loss"` // mean over the last hundred steps
 }
 
-const trainStage = "joint/train"
+const (
+	trainStage   = "joint/train"
+	trainVersion = 2 // dropout masks are hashes
+)
 
 // Fit trains the model, or answers from the store.
 func (c ModelConfig) Fit(ctx context.Context, store *track.Store) (track.Result[TrainedModel], error) {
-	stage := track.Stage[ModelConfig, TrainedModel]{Name: trainStage, Version: 1, Run: trainModel}
+	stage := track.Stage[ModelConfig, TrainedModel]{Name: trainStage, Version: trainVersion, Run: trainModel}
 	dataset, err := data.Describe(c.Dataset)
 	if err != nil {
 		return track.Result[TrainedModel]{}, err
@@ -111,9 +112,7 @@ func trainModel(ctx context.Context, job *track.Job, c ModelConfig) (TrainedMode
 		return TrainedModel{}, err
 	}
 	net := network(model)
-	recent := newWindow(100)
-	weights, err := experiments.Train(ctx, job, e, net, objective, dataset.Train, c.Train,
-		func(values map[string]float64) { recent.add(values["diffusion"]) })
+	weights, err := experiments.Train(ctx, job, e, net, objective, dataset.Train, c.Train)
 	if err != nil {
 		return TrainedModel{}, err
 	}
@@ -128,7 +127,7 @@ func trainModel(ctx context.Context, job *track.Job, c ModelConfig) (TrainedMode
 	})
 	return TrainedModel{
 		Weights: saved, Parameters: model.Layout.Size(),
-		Accuracy: accuracy, TestImages: test.Len(), Diffusion: track.Number(recent.mean()),
+		Accuracy: accuracy, TestImages: test.Len(),
 	}, err
 }
 
@@ -217,20 +216,3 @@ func accuracy(logits *mat.Dense, labels []int32) (float64, error) {
 	share, err := metric.Accuracy(predictions, truth)
 	return share.Value, err
 }
-
-// window is the mean of the last values.
-type window struct {
-	values []float64
-	size   int
-}
-
-func newWindow(size int) *window { return &window{size: size} }
-
-func (w *window) add(v float64) {
-	w.values = append(w.values, v)
-	if len(w.values) > w.size {
-		w.values = w.values[1:]
-	}
-}
-
-func (w *window) mean() float64 { return stat.Mean(w.values, nil) }

@@ -60,7 +60,7 @@ func fitReference(ctx context.Context, job *track.Job, c ReferenceConfig) (Refer
 	if err != nil {
 		return Reference{}, err
 	}
-	weights, err := experiments.Train(ctx, job, e, lenet.Network, lenet.Objective, dataset.Train, c.Train, nil)
+	weights, err := experiments.Train(ctx, job, e, lenet.Network, lenet.Objective, dataset.Train, c.Train)
 	if err != nil {
 		return Reference{}, err
 	}

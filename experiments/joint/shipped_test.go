@@ -33,7 +33,7 @@ func trained(t *testing.T) (*track.Store, track.Result[TrainedModel], []float32)
 		t.Fatal(err)
 	}
 	weights := train.Weights{Values: m.Layout.Initialize(3), Statistics: m.Statistics.Initialize(3)}
-	stage := track.Stage[ModelConfig, TrainedModel]{Name: trainStage, Version: 1,
+	stage := track.Stage[ModelConfig, TrainedModel]{Name: trainStage, Version: trainVersion,
 		Run: func(_ context.Context, job *track.Job, _ ModelConfig) (TrainedModel, error) {
 			saved, err := job.Save("weights.safetensors", func(w io.Writer) error {
 				return train.WriteWeights(w, network(m), weights, false, nil)

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"noisebook/pkg/engine"
@@ -72,13 +71,19 @@ func (c Conv2D) Upsampled(p *Pass, x *Node) *Node {
 	return c.shifted(p, convolveUpsampled(p.Narrow(x), p.Narrow(p.Of(c.Kernel))))
 }
 
-// shifted adds the bias. It is laid out for each image first, so that its
-// gradient sums over space and then over the batch; a sum over all three axes
-// at once is several times slower on a CPU.
+// shifted adds the bias. Its gradient sums over space and then over the batch; a
+// sum over all three axes at once is several times slower on a CPU.
 func (c Conv2D) shifted(p *Pass, y *Node) *Node {
-	batch, out := y.Shape().Dimensions[0], c.Kernel.Shape[3]
-	rows := Dot(Ones(y.Graph(), shapes.Make(dtypes.Float32, batch, 1)), Reshape(p.Of(c.Bias), 1, out)).Product()
-	return p.Narrow(Add(Wide(y), Reshape(rows, batch, 1, 1, out)))
+	return p.Narrow(withGradient(func(in []*Node) *Node {
+		return Add(in[0], Reshape(in[1], 1, 1, 1, -1))
+	}, func(v *Node) []*Node {
+		sums := ReduceSum(v, 1, 2) // [batch, out]
+		d := sums.Shape().Dimensions
+		if d[0]%2 == 0 { // the compiler joins sums of sums, unless a reshape is between
+			return []*Node{v, ReduceSum(Reshape(sums, 2, d[0]/2, d[1]), 0, 1)}
+		}
+		return []*Node{v, ReduceSum(sums, 0)}
+	}, Wide(y), p.Of(c.Bias)))
 }
 
 // convolveUpsampled is a 3×3 convolution of the image with every pixel repeated
