@@ -3,7 +3,7 @@
 //
 // A Backend does the arithmetic. Native is always there: Go, with one kernel in
 // assembly for processors with AVX2. Another one, such as pkg/engine's, is
-// plugged in by Use. Both compute in float64 and agree to rounding.
+// plugged in by Use. Results agree to rounding whatever computes.
 //
 // Matrices hold samples in rows. They must be finite, which callers check, and
 // a function leaves its inputs unchanged. Pairs are visited in blocks, so that
@@ -31,9 +31,21 @@ type Backend interface {
 	// an order that depends on the sizes alone: element (i, j) of a block is the
 	// product of row+i of a and column+j of b. A nil b stands for a itself: then
 	// only products of a row with a later row are visited, and what a block
-	// holds for other pairs has no meaning. A block is valid during its call.
-	Dots(a, b *mat.Dense, shift []float64, visit func(row, column int, block *mat.Dense)) error
+	// holds for other pairs has no meaning. A block is valid during its call,
+	// and visit may change it.
+	Dots(a, b *mat.Dense, shift []float64, precision Precision, visit func(row, column int, block *mat.Dense)) error
+
+	// Rounding is the relative error of one operation of Dots: 2⁻⁵³ in float64.
+	Rounding(precision Precision) float64
 }
+
+// Precision says what a product is for.
+type Precision int
+
+const (
+	Full   Precision = iota // float64
+	Coarse                  // a first look: float32 will do where it is faster
+)
 
 // Matrix is a matrix x [rows, columns] that a backend has prepared.
 type Matrix interface {
@@ -96,7 +108,7 @@ func Mul(dst, a, b *mat.Dense) error {
 // Dots visits the scalar products of rows with the backend in use, as
 // Backend.Dots describes.
 func Dots(a, b *mat.Dense, visit func(row, column int, block *mat.Dense)) error {
-	return InUse().Dots(a, b, nil, visit)
+	return InUse().Dots(a, b, nil, Full, visit)
 }
 
 // CheckMul refuses matrices whose dimensions do not fit Matrix.Mul.

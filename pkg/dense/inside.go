@@ -18,7 +18,7 @@ type Balls struct {
 // radius is inside when closed. The comparison is that of the sums of squared
 // differences, as Nearest returns them.
 func CountInside(a, b *mat.Dense, squaredRadiiA, squaredRadiiB []float64, closed bool) (Balls, error) {
-	p, err := newPairs(a, b)
+	p, err := newPairs(a, b, Coarse)
 	if err != nil {
 		return Balls{}, err
 	}

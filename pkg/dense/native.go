@@ -24,8 +24,11 @@ func (native) Load(x *mat.Dense) (Matrix, error) { return nativeMatrix{view(x)},
 // last level of the caches.
 const pairBlock = 1536
 
-// Dots computes each block on all cores.
-func (native) Dots(a, b *mat.Dense, shift []float64, visit func(row, column int, block *mat.Dense)) error {
+// Rounding is that of float64 in both precisions.
+func (native) Rounding(Precision) float64 { return 0x1p-53 }
+
+// Dots computes each block on all cores, in float64.
+func (native) Dots(a, b *mat.Dense, shift []float64, _ Precision, visit func(row, column int, block *mat.Dense)) error {
 	half := b == nil
 	if half {
 		b = a
@@ -34,7 +37,7 @@ func (native) Dots(a, b *mat.Dense, shift []float64, visit func(row, column int,
 		return err
 	}
 	x, y := view(a), view(b)
-	height, width := evenBlock(x.rows, pairBlock), evenBlock(y.rows, pairBlock)
+	height, width := EvenBlock(x.rows, pairBlock), EvenBlock(y.rows, pairBlock)
 	values := make([]float64, height*width)
 	for column := 0; column < y.rows; column += width {
 		right := min(column+width, y.rows)
@@ -53,8 +56,8 @@ func (native) Dots(a, b *mat.Dense, shift []float64, visit func(row, column int,
 	return nil
 }
 
-// evenBlock is the size of the fewest equal blocks of at most limit that hold n.
-func evenBlock(n, limit int) int {
+// EvenBlock is the size of the fewest equal blocks of at most limit that hold n.
+func EvenBlock(n, limit int) int {
 	blocks := (n + limit - 1) / limit
 	return (n + blocks - 1) / max(blocks, 1)
 }

@@ -19,7 +19,7 @@ type Neighbours struct {
 // Nearest returns the k nearest rows of b [n, depth] to every row of a [m,
 // depth], for k from 1 to n.
 func Nearest(a, b *mat.Dense, k int) (Neighbours, error) {
-	p, err := newPairs(a, b)
+	p, err := newPairs(a, b, Coarse)
 	if err != nil {
 		return Neighbours{}, err
 	}
@@ -48,7 +48,7 @@ func Nearest(a, b *mat.Dense, k int) (Neighbours, error) {
 // NearestOthers returns the k nearest other rows to every row of x [n, depth],
 // for k from 1 to n-1. A duplicate of a row is another row.
 func NearestOthers(x *mat.Dense, k int) (Neighbours, error) {
-	p, err := newPairs(x, x)
+	p, err := newPairs(x, x, Coarse)
 	if err != nil {
 		return Neighbours{}, err
 	}

@@ -3,6 +3,7 @@ package dense
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -30,24 +31,30 @@ type pairs struct {
 	a, b           *mat.Dense
 	normsA, normsB []float64
 	mean           []float64
+	backend        Backend
+	precision      Precision
 	tolerance      float64
 }
 
-func newPairs(a, b *mat.Dense) (*pairs, error) {
+func newPairs(a, b *mat.Dense, precision Precision) (*pairs, error) {
 	if err := CheckDots(a, b, nil); err != nil {
 		return nil, err
 	}
 	_, depth := a.Dims()
-	p := &pairs{a: a, b: b, mean: columnMeans(a, b)}
+	p := &pairs{a: a, b: b, mean: columnMeans(a, b), backend: InUse(), precision: precision}
 	p.normsA = squaredNorms(a, p.mean)
 	p.normsB = p.normsA
 	if a != b {
 		p.normsB = squaredNorms(b, p.mean)
 	}
+	// Products of very small or large values leave the range of float32.
+	outside := func(norm float64) bool { return norm != 0 && !(norm > 1e-20 && norm < 1e20) }
+	if slices.ContainsFunc(p.normsA, outside) || slices.ContainsFunc(p.normsB, outside) {
+		p.precision = Full
+	}
 	// Each of the three sums has a relative error of at most depth roundings,
 	// and the differences and their sum a few more.
-	const rounding = 0x1p-53
-	p.tolerance = float64(2*depth+16) * rounding
+	p.tolerance = float64(2*depth+16) * p.backend.Rounding(p.precision)
 	return p, nil
 }
 
@@ -65,17 +72,17 @@ func (p *pairs) exact(i, j int) float64 {
 // visit calls do with the products of all pairs of a row of a and one of b, and
 // half with those of a row of a and a later one of it.
 func (p *pairs) visit(do func(row, column int, dots *mat.Dense)) error {
-	return InUse().Dots(p.a, p.b, p.mean, do)
+	return p.backend.Dots(p.a, p.b, p.mean, p.precision, do)
 }
 
 func (p *pairs) half(do func(row, column int, dots *mat.Dense)) error {
-	return InUse().Dots(p.a, nil, p.mean, do)
+	return p.backend.Dots(p.a, nil, p.mean, p.precision, do)
 }
 
 // SquaredDistances sets dst [m, n] to the squared Euclidean distances of the
 // rows of a [m, depth] and b [n, depth], each right to about nine digits.
 func SquaredDistances(dst, a, b *mat.Dense) error {
-	p, err := newPairs(a, b)
+	p, err := newPairs(a, b, Full)
 	if err != nil {
 		return err
 	}
@@ -108,7 +115,7 @@ func (p *pairs) distance(i, j int, dot float64) float64 {
 // from each row of x to all rows of each cluster; cluster numbers the rows'
 // clusters from 0.
 func ClusterDistances(x *mat.Dense, cluster []int, clusters int) (*mat.Dense, error) {
-	p, err := newPairs(x, x)
+	p, err := newPairs(x, x, Full)
 	if err != nil {
 		return nil, err
 	}
