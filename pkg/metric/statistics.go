@@ -22,8 +22,8 @@ func MeanSD(values []float64) (mean, sd float64, err error) {
 }
 
 // Spearman is the rank correlation of two paired series, in [-1, 1]: Pearson's
-// of their ranks, where ties share the mean of their ranks. Each series needs
-// two different values.
+// of their ranks, where ties share the mean of their ranks. It is ErrUndefined
+// unless each series has two different values.
 func Spearman(a, b []float64) (float64, error) {
 	if err := checkPaired("values of one series", len(a), "of the other", len(b)); err != nil {
 		return 0, err
@@ -33,7 +33,7 @@ func Spearman(a, b []float64) (float64, error) {
 			return 0, err
 		}
 		if floats.Min(series) == floats.Max(series) {
-			return 0, fmt.Errorf("metric: a rank correlation needs two different values in each series; all %d are %v", len(series), series[0])
+			return 0, fmt.Errorf("metric: a rank correlation needs two different values in each series; all %d are %v: %w", len(series), series[0], ErrUndefined)
 		}
 	}
 	rho := stat.Correlation(Ranks(a), Ranks(b), nil)
