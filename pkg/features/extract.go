@@ -16,9 +16,6 @@ import (
 	"noisebook/pkg/train"
 )
 
-// Progress hears how many pictures of all are done; nil hears nothing.
-type Progress func(done, total int)
-
 // Forward builds the graph of an extractor in evaluation mode: images
 // [B, H, W, C] in [−1, 1] to one or more outputs [B, D].
 type Forward func(p *nn.Pass, images *graph.Node) []*graph.Node
@@ -36,10 +33,12 @@ func Extract(ctx context.Context, e *engine.Engine, net train.Network, weights t
 		return nil, err
 	}
 	defer x.close()
-	return x.run(ctx, images.Len(), [3]int{images.Height, images.Width, images.Channels}, func(i int, values []float32) error {
+	var all []*mat.Dense
+	err = x.run(ctx, 0, images.Len(), [3]int{images.Height, images.Width, images.Channels}, func(i int, values []float32) error {
 		data.Normalize(values, images.Pixels(i))
 		return nil
-	}, nil)
+	}, gather(&all, images.Len()))
+	return all, err
 }
 
 // extractor is a program from a batch of images to rows of features.
@@ -71,72 +70,88 @@ func (x *extractor) close() {
 	}
 }
 
-// run returns a matrix [count, D] an output. Fill writes image i of the given
-// height, width and channels as the network takes it; images are filled side by
-// side, and those of the next batch while the engine is at work.
-func (x *extractor) run(ctx context.Context, count int, shape [3]int, fill func(i int, values []float32) error, progress Progress, extra ...*tensors.Tensor) ([]*mat.Dense, error) {
+// run hands the features of images from … count−1, a matrix [images, D] an
+// output, batch by batch to sink. Fill writes image i of the given height, width
+// and channels as the network takes it; images are filled side by side, and
+// those of the next batch while the engine is at work.
+func (x *extractor) run(ctx context.Context, from, count int, shape [3]int, fill func(i int, values []float32) error,
+	sink func(first int, outputs []*mat.Dense) error, extra ...*tensors.Tensor) error {
 	if count == 0 {
-		return nil, fmt.Errorf("features: no images")
+		return fmt.Errorf("features: no images")
 	}
 	size := shape[0] * shape[1] * shape[2]
-	filled := func(from int) <-chan filledBatch {
+	filled := func(first int) <-chan filledBatch {
 		out := make(chan filledBatch, 1)
 		go func() {
 			b := filledBatch{values: make([]float32, x.batch*size)}
-			b.err = inParallel(min(x.batch, count-from), func(i int) error { return fill(from+i, b.values[i*size:(i+1)*size]) })
+			b.err = inParallel(min(x.batch, count-first), func(i int) error { return fill(first+i, b.values[i*size:(i+1)*size]) })
 			out <- b
 		}()
 		return out
 	}
-	var all []*mat.Dense
-	next := filled(0)
-	for from := 0; from < count; from += x.batch {
+	next := filled(from)
+	for ; from < count; from += x.batch {
 		b := <-next
 		if b.err != nil {
-			return nil, b.err
+			return b.err
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		if from+x.batch < count {
 			next = filled(from + x.batch)
 		}
-		images := tensors.FromFlatDataAndDimensions(b.values, x.batch, shape[0], shape[1], shape[2])
-		arguments := []any{x.weights[0], x.weights[1], images}
-		for _, t := range extra {
-			arguments = append(arguments, t)
-		}
-		outputs, err := x.program.Call(arguments...)
-		images.FinalizeAll()
+		outputs, err := x.call(b.values, shape, min(x.batch, count-from), extra)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		n := min(x.batch, count-from)
-		for i, output := range outputs {
-			flat, err := tensors.CopyFlatData[float32](output)
-			output.FinalizeAll()
-			if err != nil {
-				return nil, fmt.Errorf("features: %w", err)
-			}
-			width := len(flat) / x.batch
-			if from == 0 {
-				all = append(all, mat.NewDense(count, width, nil))
-			}
-			for r := range n {
-				row := all[i].RawRowView(from + r)
-				for c := range row {
-					row[c] = float64(flat[r*width+c])
-				}
-			}
+		if err := sink(from, outputs); err != nil {
+			return err
 		}
-		progress.report(from+n, count)
 	}
-	return all, nil
+	return nil
 }
 
-func (p Progress) report(done, total int) {
-	if p != nil {
-		p(done, total)
+// call computes one batch and keeps the first n rows of each output.
+func (x *extractor) call(values []float32, shape [3]int, n int, extra []*tensors.Tensor) ([]*mat.Dense, error) {
+	images := tensors.FromFlatDataAndDimensions(values, x.batch, shape[0], shape[1], shape[2])
+	defer images.FinalizeAll()
+	arguments := []any{x.weights[0], x.weights[1], images}
+	for _, t := range extra {
+		arguments = append(arguments, t)
+	}
+	outputs, err := x.program.Call(arguments...)
+	if err != nil {
+		return nil, err
+	}
+	var rows []*mat.Dense
+	for _, output := range outputs {
+		flat, err := tensors.CopyFlatData[float32](output)
+		output.FinalizeAll()
+		if err != nil {
+			return nil, fmt.Errorf("features: %w", err)
+		}
+		width := len(flat) / x.batch
+		wide := make([]float64, n*width)
+		for i := range wide {
+			wide[i] = float64(flat[i])
+		}
+		rows = append(rows, mat.NewDense(n, width, wide))
+	}
+	return rows, nil
+}
+
+// gather is a sink that joins batches to one matrix [count, D] an output.
+func gather(all *[]*mat.Dense, count int) func(first int, outputs []*mat.Dense) error {
+	return func(first int, outputs []*mat.Dense) error {
+		for i, rows := range outputs {
+			n, width := rows.Dims()
+			if len(*all) == i {
+				*all = append(*all, mat.NewDense(count, width, nil))
+			}
+			(*all)[i].Slice(first, first+n, 0, width).(*mat.Dense).Copy(rows)
+		}
+		return nil
 	}
 }
 

@@ -26,10 +26,42 @@ type Network interface {
 	Settings() map[string]string
 	// UsesEngine says whether Extract needs an engine.
 	UsesEngine() bool
-	// Extract returns the features [images, D]. Memory beside them is that of a
-	// few images.
-	Extract(ctx context.Context, e *engine.Engine, images Images, progress Progress) (*mat.Dense, error)
+	// Each hands the features of images from, from+1, … to sink, batch by batch.
+	// Memory beside a batch's is that of a few images.
+	Each(ctx context.Context, e *engine.Engine, images Images, from int, sink Sink) error
 }
+
+// Sink takes the features [images, D] of a batch that begins with image first.
+// An error ends the extraction.
+type Sink func(first int, rows *mat.Dense) error
+
+// Progress hears how many images of all are done; nil hears nothing.
+type Progress func(done, total int)
+
+func (p Progress) report(done, total int) {
+	if p != nil {
+		p(done, total)
+	}
+}
+
+// Collect returns the features of all images in one matrix [images, D]. The
+// engine may be nil for a network that uses none.
+func Collect(ctx context.Context, n Network, e *engine.Engine, images Images, progress Progress) (*mat.Dense, error) {
+	var all []*mat.Dense
+	put := gather(&all, images.Len())
+	err := n.Each(ctx, e, images, 0, func(first int, rows *mat.Dense) error {
+		count, _ := rows.Dims()
+		progress.report(first+count, images.Len())
+		return put(first, []*mat.Dense{rows})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// first is a network's only output, for its sink.
+func (s Sink) first(from int, outputs []*mat.Dense) error { return s(from, outputs[0]) }
 
 // Pixels are the features of images of one size that are their values, in
 // [−1, 1], row by row with the channels innermost.
@@ -44,36 +76,35 @@ func (Pixels) Settings() map[string]string { return map[string]string{"values": 
 // UsesEngine is false.
 func (Pixels) UsesEngine() bool { return false }
 
-// Extract returns a row of Height·Width·Channels an image. An image of another
-// size than the first is an error.
-func (Pixels) Extract(ctx context.Context, _ *engine.Engine, images Images, progress Progress) (*mat.Dense, error) {
+// Each gives a row of Height·Width·Channels an image. An image of another size
+// than the first is an error.
+func (Pixels) Each(ctx context.Context, _ *engine.Engine, images Images, from int, sink Sink) error {
 	if images.Len() == 0 {
-		return nil, fmt.Errorf("features: no images")
+		return fmt.Errorf("features: no images")
 	}
 	first, err := images.Read(0)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := mat.NewDense(images.Len(), len(first.Pixels), nil)
 	values := make([]float32, len(first.Pixels))
-	for i := range images.Len() {
+	for ; from < images.Len(); from += splitBatch {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		p, err := images.Read(i)
-		if err != nil {
-			return nil, err
+		rows := mat.NewDense(min(splitBatch, images.Len()-from), len(values), nil)
+		for r := range rows.RawMatrix().Rows {
+			if err := readNormalized(images, from+r, first.Height, first.Width, first.Channels, values); err != nil {
+				return fmt.Errorf("%w; pixels are compared at one size", err)
+			}
+			for c, v := range values {
+				rows.Set(r, c, float64(v))
+			}
 		}
-		if err := p.sameSize(first.Height, first.Width, first.Channels); err != nil {
-			return nil, fmt.Errorf("features: image %d of %d: %w; pixels are compared at one size", i+1, images.Len(), err)
+		if err := sink(from, rows); err != nil {
+			return err
 		}
-		data.Normalize(values, p.Pixels)
-		for c, v := range values {
-			out.Set(i, c, float64(v))
-		}
-		progress.report(i+1, images.Len())
 	}
-	return out, nil
+	return nil
 }
 
 func (p Picture) sameSize(height, width, channels int) error {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/gomlx/gomlx/core/graph"
-	"gonum.org/v1/gonum/mat"
 
 	"noisebook/pkg/engine"
 	"noisebook/pkg/fetch"
@@ -150,30 +149,26 @@ func (n *Inception) UsesEngine() bool { return true }
 // processor; larger batches are no faster.
 const inceptionBatch = 16
 
-// Extract returns a row of the output's width an image.
-func (n *Inception) Extract(ctx context.Context, e *engine.Engine, images Images, progress Progress) (*mat.Dense, error) {
+// Each gives a row of the output's width an image.
+func (n *Inception) Each(ctx context.Context, e *engine.Engine, images Images, from int, sink Sink) error {
 	net := train.Network{Layout: n.layout, Statistics: &nn.Layout{}}
 	x, err := newExtractor(e, "inception "+string(n.options.Output), net, train.Weights{Values: n.weights}, min(inceptionBatch, images.Len()),
 		func(p *nn.Pass, images *graph.Node, _ []*graph.Node) []*graph.Node {
 			return []*graph.Node{n.options.Output.of(n.network.Forward(p, images))}
 		})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer x.close()
 	size := n.options.Size
-	out, err := x.run(ctx, images.Len(), [3]int{size, size, 3}, func(i int, values []float32) error {
+	return x.run(ctx, from, images.Len(), [3]int{size, size, 3}, func(i int, values []float32) error {
 		p, err := images.Read(i)
 		if err != nil {
 			return err
 		}
 		n.options.Preprocess.prepare(p.rgb(), size, values)
 		return nil
-	}, progress)
-	if err != nil {
-		return nil, err
-	}
-	return out[0], nil
+	}, sink.first)
 }
 
 func (o Output) of(taps nn.InceptionTaps) *graph.Node {

@@ -105,22 +105,18 @@ func (n *TrainedLeNet) Settings() map[string]string {
 // UsesEngine is true.
 func (n *TrainedLeNet) UsesEngine() bool { return true }
 
-// Extract returns a row of 84 an image. Images must have the size and the
-// channels of those that the LeNet was trained on.
-func (n *TrainedLeNet) Extract(ctx context.Context, e *engine.Engine, images Images, progress Progress) (*mat.Dense, error) {
+// Each gives a row of 84 an image. Images must have the size and the channels
+// of those that the LeNet was trained on.
+func (n *TrainedLeNet) Each(ctx context.Context, e *engine.Engine, images Images, from int, sink Sink) error {
 	x, err := newExtractor(e, "lenet", n.lenet.Network, n.weights, min(splitBatch, images.Len()), func(p *nn.Pass, images *graph.Node, _ []*graph.Node) []*graph.Node {
 		features, _ := n.lenet.lenet.Forward(p, images)
 		return []*graph.Node{features}
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer x.close()
-	out, err := x.run(ctx, images.Len(), [3]int{n.size, n.size, n.channels}, func(i int, values []float32) error {
+	return x.run(ctx, from, images.Len(), [3]int{n.size, n.size, n.channels}, func(i int, values []float32) error {
 		return readNormalized(images, i, n.size, n.size, n.channels, values)
-	}, progress)
-	if err != nil {
-		return nil, err
-	}
-	return out[0], nil
+	}, sink.first)
 }

@@ -22,14 +22,14 @@ import (
 func TestPixels(t *testing.T) {
 	split := data.Split{Images: []uint8{0, 255, 51, 102}, Labels: make([]int32, 2), Height: 1, Width: 2, Channels: 1}
 	last := 0
-	got, err := Pixels{}.Extract(t.Context(), nil, FromSplit(split), func(done, _ int) { last = done })
+	got, err := Collect(t.Context(), Pixels{}, nil, FromSplit(split), func(done, _ int) { last = done })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := mat.NewDense(2, 2, []float64{-1, 1, -0.6, -0.2}); !mat.EqualApprox(got, want, 1e-7) || last != 2 {
 		t.Errorf("%v after %d images, want %v", mat.Formatted(got), last, mat.Formatted(want))
 	}
-	if _, err := (Pixels{}).Extract(t.Context(), nil, mixed{}, nil); err == nil || !strings.Contains(err.Error(), "one size") {
+	if _, err := Collect(t.Context(), Pixels{}, nil, mixed{}, nil); err == nil || !strings.Contains(err.Error(), "one size") {
 		t.Errorf("images of two sizes: %v", err)
 	}
 }
@@ -66,7 +66,7 @@ func TestTrainedLeNetEqualsMeasure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := n.Extract(t.Context(), openEngine(t), FromSplit(images), nil)
+	got, err := Collect(t.Context(), n, openEngine(t), FromSplit(images), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestTrainedLeNetEqualsMeasure(t *testing.T) {
 		t.Error("a LeNet from a file has other features")
 	}
 	for want, images := range map[string]Images{"16×16×1": mixed{}, "colours": FromSplit(randomImages(1, 16, 3))} {
-		if _, err := n.Extract(t.Context(), openEngine(t), images, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Collect(t.Context(), n, openEngine(t), images, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("other images: %v, want an error with %q", err, want)
 		}
 	}
@@ -168,13 +168,13 @@ func TestUNetNoise(t *testing.T) {
 
 // Extract gives each image its own features, through the preprocessing and the
 // output that were chosen, whatever its size and place in a batch.
-func TestInceptionExtracts(t *testing.T) {
+func TestInceptionOfEachImage(t *testing.T) {
 	e := openXLA(t)
 	layout := &nn.Layout{}
 	n := &Inception{options: InceptionOptions{Output: Pool1, Preprocess: CleanFID, Size: 75}, layout: layout, network: nn.NewInception(layout)}
 	n.weights = layout.Initialize(1)
 	images := inTurn{formula(10, 20), formula(100, 80), formula(75, 75)}
-	got, err := n.Extract(t.Context(), e, images, nil)
+	got, err := Collect(t.Context(), n, e, images, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,6 +54,30 @@ const unetBatch = 64
 
 // Over returns z_t at several steps, as [UNet.At], with one compilation.
 func (u UNet) Over(ctx context.Context, e *engine.Engine, weights train.Weights, images data.Split, timesteps []int, seed uint64, progress Progress) ([]*mat.Dense, error) {
+	x, err := u.extractor(e, weights, images.Len(), timesteps...)
+	if err != nil {
+		return nil, err
+	}
+	defer x.close()
+	var all []*mat.Dense
+	for done, t := range timesteps {
+		var one []*mat.Dense
+		put := gather(&one, images.Len())
+		err := u.at(ctx, x, images, t, seed, 0, func(first int, rows *mat.Dense) error {
+			n, _ := rows.Dims()
+			progress.report(done*images.Len()+first+n, len(timesteps)*images.Len())
+			return put(first, []*mat.Dense{rows})
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one[0])
+	}
+	return all, nil
+}
+
+// extractor prepares the program, which takes the timesteps of a batch beside its images.
+func (u UNet) extractor(e *engine.Engine, weights train.Weights, images int, timesteps ...int) (*extractor, error) {
 	for _, t := range timesteps {
 		if t < 0 || t >= u.Chain.Steps() {
 			return nil, fmt.Errorf("features: timestep %d: the chain has 0 to %d", t, u.Chain.Steps()-1)
@@ -62,25 +86,13 @@ func (u UNet) Over(ctx context.Context, e *engine.Engine, weights train.Weights,
 	if err := oneOf("part", u.part(), []Part{Encoder, Decoder, Both}); err != nil {
 		return nil, err
 	}
-	x, err := newExtractor(e, "unet features", u.Network, weights, min(unetBatch, images.Len()), func(p *nn.Pass, images *graph.Node, extra []*graph.Node) []*graph.Node {
+	return newExtractor(e, "unet features", u.Network, weights, min(unetBatch, images), func(p *nn.Pass, images *graph.Node, extra []*graph.Node) []*graph.Node {
 		return []*graph.Node{u.pooled(p, images, extra[0])}
 	})
-	if err != nil {
-		return nil, err
-	}
-	defer x.close()
-	var all []*mat.Dense
-	for done, t := range timesteps {
-		out, err := u.at(ctx, x, images, t, seed, func(n, total int) { progress.report(done*total+n, len(timesteps)*total) })
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, out)
-	}
-	return all, nil
 }
 
-func (u UNet) at(ctx context.Context, x *extractor, images data.Split, t int, seed uint64, progress Progress) (*mat.Dense, error) {
+// at hands z_t at one step to sink, from an image on.
+func (u UNet) at(ctx context.Context, x *extractor, images data.Split, t int, seed uint64, from int, sink Sink) error {
 	told := make([]int32, x.batch)
 	for i := range told {
 		told[i] = int32(u.Chain.Timesteps[t])
@@ -88,18 +100,14 @@ func (u UNet) at(ctx context.Context, x *extractor, images data.Split, t int, se
 	steps := tensors.FromFlatDataAndDimensions(told, x.batch)
 	defer steps.FinalizeAll()
 	marginal := u.Chain.Marginal(t)
-	out, err := x.run(ctx, images.Len(), [3]int{images.Height, images.Width, images.Channels}, func(i int, values []float32) error {
+	return x.run(ctx, from, images.Len(), [3]int{images.Height, images.Width, images.Channels}, func(i int, values []float32) error {
 		data.Normalize(values, images.Pixels(i))
 		noise := rand.New(rand.NewPCG(seed, uint64(i)))
 		for k, v := range values {
 			values[k] = float32(marginal.Mean*float64(v) + marginal.Std*noise.NormFloat64())
 		}
 		return nil
-	}, progress, steps)
-	if err != nil {
-		return nil, err
-	}
-	return out[0], nil
+	}, sink.first, steps)
 }
 
 func (u UNet) part() Part {
@@ -155,8 +163,9 @@ func (n UNetAt) Settings() map[string]string {
 // UsesEngine is true.
 func (n UNetAt) UsesEngine() bool { return true }
 
-// Extract returns z_t; images must have the size that the UNet was trained on.
-func (n UNetAt) Extract(ctx context.Context, e *engine.Engine, images Images, progress Progress) (*mat.Dense, error) {
+// Each gives a row of z_t an image; images must have the size that the UNet was
+// trained on.
+func (n UNetAt) Each(ctx context.Context, e *engine.Engine, images Images, from int, sink Sink) error {
 	c := n.UNet.UNet.Config()
 	split := data.Split{Height: c.ImageSize, Width: c.ImageSize, Channels: c.Channels, Labels: make([]int32, images.Len())}
 	for i := range images.Len() {
@@ -165,13 +174,14 @@ func (n UNetAt) Extract(ctx context.Context, e *engine.Engine, images Images, pr
 			p, err = p.as(c.ImageSize, c.ImageSize, c.Channels)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("features: image %d of %d: %w", i+1, images.Len(), err)
+			return fmt.Errorf("features: image %d of %d: %w", i+1, images.Len(), err)
 		}
 		split.Images = append(split.Images, p.Pixels...)
 	}
-	all, err := n.Over(ctx, e, n.Weights, split, []int{n.Timestep}, n.Seed, progress)
+	x, err := n.extractor(e, n.Weights, images.Len(), n.Timestep)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return all[0], nil
+	defer x.close()
+	return n.at(ctx, x, split, n.Timestep, n.Seed, from, sink)
 }

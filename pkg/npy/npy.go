@@ -98,6 +98,27 @@ func (a *Array) Dense() (*mat.Dense, error) {
 	return mat.NewDense(a.shape[0], a.shape[1], a.Float64s()), nil
 }
 
+// Rows returns the rows [from, to) of a two-dimensional array as a float64
+// matrix, so that a large array need not be converted at once.
+func (a *Array) Rows(from, to int) (*mat.Dense, error) {
+	if len(a.shape) != 2 || a.shape[1] == 0 || from < 0 || from >= to || to > a.shape[0] {
+		return nil, fmt.Errorf("npy: rows %d to %d of an array of shape %v", from, to, a.shape)
+	}
+	width := a.shape[1]
+	var part []float64
+	switch data := a.data.(type) {
+	case []float64:
+		part = slices.Clone(data[from*width : to*width])
+	case []float32:
+		part = convert[float64](data[from*width : to*width])
+	case []int64:
+		part = convert[float64](data[from*width : to*width])
+	case []uint8:
+		part = convert[float64](data[from*width : to*width])
+	}
+	return mat.NewDense(to-from, width, part), nil
+}
+
 func convert[To int | float64, From Element](from []From) []To {
 	to := make([]To, len(from))
 	for i, v := range from {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // file assembles an array of format version 1 from a dictionary and elements.
@@ -182,6 +184,43 @@ func TestSaveAndOpen(t *testing.T) {
 	if err := Save(filepath.Join(t.TempDir(), "missing", "a.npy"), []int{1}, []uint8{1}); err == nil {
 		t.Error("Save into a missing folder: no error")
 	}
+}
+
+// Rows are parts of what Dense returns, of every type.
+func TestRows(t *testing.T) {
+	check := func(array *Array, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := array.Dense()
+		if err != nil {
+			t.Fatal(err)
+		}
+		part, err := array.Rows(1, 3)
+		if err != nil || !mat.Equal(part, whole.Slice(1, 3, 0, 2)) {
+			t.Errorf("%s: rows 1 and 2 are %v, %v", array.Type(), part, err)
+		}
+		for _, bad := range [][2]int{{-1, 1}, {1, 1}, {2, 4}} {
+			if _, err := array.Rows(bad[0], bad[1]); err == nil {
+				t.Errorf("rows %v of 3", bad)
+			}
+		}
+	}
+	check(written(t, []float64{1, 2, 3, 4, 5, 6}))
+	check(written(t, []float32{1, 2, 3, 4, 5, 6}))
+	check(written(t, []int64{1, 2, 3, 4, 5, 6}))
+	check(written(t, []uint8{1, 2, 3, 4, 5, 6}))
+}
+
+// written writes a 3×2 array and reads it again.
+func written[T Element](t *testing.T, data []T) (*Array, error) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, []int{3, 2}, data); err != nil {
+		t.Fatal(err)
+	}
+	return Read(&b)
 }
 
 func FuzzRead(f *testing.F) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"noisebook/pkg/atomicfile"
@@ -28,8 +29,10 @@ func Write[T Element](w io.Writer, shape []int, data []T) error {
 	if _, err := w.Write(header); err != nil {
 		return fmt.Errorf("npy: writing the header: %w", err)
 	}
-	if err := binary.Write(w, binary.LittleEndian, data); err != nil {
-		return fmt.Errorf("npy: writing the elements: %w", err)
+	for part := range slices.Chunk(data, chunk) { // binary.Write doubles what it is given
+		if err := binary.Write(w, binary.LittleEndian, part); err != nil {
+			return fmt.Errorf("npy: writing the elements: %w", err)
+		}
 	}
 	return nil
 }
