@@ -64,7 +64,7 @@ var probeKinds = []probeKind{
 func logisticFlags(flags *pflag.FlagSet) probeBuilder {
 	var options probe.Logistic
 	c := penaltyFlag(flags)
-	flags.Float64Var(&options.Tolerance, "tolerance", 1e-8, "largest entry of the gradient at the end, divided by C and samples")
+	flags.Float64Var(&options.Tolerance, "tolerance", 1e-10, "largest entry of the gradient at the end, divided by C and samples")
 	flags.IntVar(&options.MaxIterations, "max-iterations", 1000, "steps of LBFGS")
 	return light(func() []probe.Candidate {
 		return probe.Grid("C", *c, func(c float64) probe.Probe { options.C = c; return options })

@@ -2,26 +2,26 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/optimize"
 
 	"noisebook/pkg/dense"
 )
 
-// crossEntropy is the objective of logistic regression. Intercepts are those at
-// the samples' mean, which parts their curvature from that of the weights.
+// crossEntropy is the objective of logistic regression in parameters
+// [features+1, outputs]: the weights, then a row of intercepts for centred codes.
 type crossEntropy struct {
 	x       dense.Matrix // [samples, features]
 	mean    []float64    // [features]
+	scale   []float64    // [features+1], standard deviations where they are above 1, else 1
 	place   []int        // [samples], class of each
 	outputs int          // 1 for two classes, else the number of classes
 	c       float64
 
-	residuals *mat.Dense // [samples, outputs], also the logits before
+	residuals *mat.Dense // [samples, outputs], probability − target; the logits before
 	losses    []float64  // by block of rows, so that the sum does not depend on the number of cores
 }
 
@@ -30,24 +30,33 @@ func newCrossEntropy(x dense.Matrix, codes *mat.Dense, place []int, classes int,
 	if classes == 2 {
 		outputs = 1
 	}
+	mean, variance := columnMoments(codes)
+	scale := append(variance, 0)
+	for f, v := range scale {
+		scale[f] = max(1, math.Sqrt(v))
+	}
 	return &crossEntropy{
-		x: x, mean: columnMeans(codes), place: place, outputs: outputs, c: c,
+		x: x, mean: mean, scale: scale, place: place, outputs: outputs, c: c,
 		residuals: mat.NewDense(samples, outputs, nil),
 		losses:    make([]float64, blocks(samples)),
 	}
 }
 
-// evaluate returns the objective at weights [features, outputs] and intercepts
-// [outputs] and overwrites their gradients.
-func (o *crossEntropy) evaluate(weights *mat.Dense, intercepts []float64, weightsGradient *mat.Dense, interceptsGradient []float64) (float64, error) {
+// parts are the weights [features, outputs] of parameters or of a gradient, and
+// the intercepts.
+func (o *crossEntropy) parts(parameters *mat.Dense) (weights *mat.Dense, intercepts []float64) {
+	features := len(o.mean)
+	return parameters.Slice(0, features, 0, o.outputs).(*mat.Dense), parameters.RawRowView(features)
+}
+
+// evaluate returns the objective at the parameters and overwrites its gradient.
+func (o *crossEntropy) evaluate(parameters, gradient *mat.Dense) (float64, error) {
+	weights, intercepts := o.parts(parameters)
+	weightsGradient, interceptsGradient := o.parts(gradient)
 	if err := o.x.Mul(o.residuals, weights); err != nil {
 		return 0, err
 	}
-	shift := make([]float64, o.outputs) // x·w + shift = (x - mean)·w + intercept
-	for f, mean := range o.mean {
-		floats.AddScaled(shift, -mean, weights.RawRowView(f))
-	}
-	floats.Add(shift, intercepts)
+	shift := o.atOrigin(weights, intercepts)
 	inBlocks(len(o.place), func(block, from, to int) { o.losses[block] = o.lossAndResiduals(from, to, shift) })
 
 	if err := o.x.MulTrans(weightsGradient, o.residuals); err != nil {
@@ -67,6 +76,24 @@ func (o *crossEntropy) evaluate(weights *mat.Dense, intercepts []float64, weight
 	}
 	floats.Scale(o.c, interceptsGradient)
 	return o.c*floats.Sum(o.losses) + penalty/2, nil
+}
+
+// residual is the largest entry of a gradient, in units of the features' scale.
+func (o *crossEntropy) residual(gradient *mat.Dense) float64 {
+	largest := 0.0
+	for f, scale := range o.scale {
+		largest = max(largest, floats.Norm(gradient.RawRowView(f), math.Inf(1))/scale)
+	}
+	return largest
+}
+
+// atOrigin are the intercepts for codes that are not centred.
+func (o *crossEntropy) atOrigin(weights *mat.Dense, intercepts []float64) []float64 {
+	shifted := slices.Clone(intercepts)
+	for f, mean := range o.mean {
+		floats.AddScaled(shifted, -mean, weights.RawRowView(f))
+	}
+	return shifted
 }
 
 // lossAndResiduals turns rows of logits into probability − target and returns
@@ -90,6 +117,24 @@ func (o *crossEntropy) lossAndResiduals(from, to int, shift []float64) float64 {
 	return loss
 }
 
+// sampleCurvature is the mean second derivative of a sample's cross-entropy by
+// its logits, over the directions that change it, where evaluate was last.
+func (o *crossEntropy) sampleCurvature(i int) float64 {
+	row := o.residuals.RawRowView(i)
+	if o.outputs == 1 {
+		p := math.Abs(row[0])
+		return p * (1 - p)
+	}
+	squares := 0.0
+	for k, p := range row {
+		if k == o.place[i] {
+			p++
+		}
+		squares += p * p
+	}
+	return max(0, 1-squares) / float64(o.outputs-1)
+}
+
 // minimum is where the objective is least.
 type minimum struct {
 	weights    *mat.Dense // [features, outputs]
@@ -97,60 +142,41 @@ type minimum struct {
 	report     Report
 }
 
+// roundIterations is how long LBFGS runs in one set of coordinates.
+const roundIterations = 100
+
 // minimize runs LBFGS from weights of 0 and the classes' frequencies, in
-// coordinates in which the curvature there is about 1 in every direction.
+// coordinates in which the curvature is about 1 in every direction. A long run
+// is taken up again in the coordinates of where it has come to, because the
+// curvature falls as samples are told apart.
 func (o *crossEntropy) minimize(ctx context.Context, codes *mat.Dense, tolerance float64, iterations int) (minimum, error) {
-	metric, err := o.newMetric(codes)
-	if err != nil {
-		return minimum{}, err
-	}
-	features := len(o.mean)
+	features, samples := len(o.mean), float64(len(o.place))
 	p := &preconditioned{
-		objective: o, metric: metric, start: o.logFrequencies(),
-		weights: mat.NewDense(features, o.outputs, nil), weightsGradient: mat.NewDense(features, o.outputs, nil),
-		intercepts: make([]float64, o.outputs), interceptsGradient: make([]float64, o.outputs),
-		threshold: tolerance * o.c * float64(len(o.place)),
-		length:    1,
+		objective: o,
+		start:     mat.NewDense(features+1, o.outputs, nil), parameters: mat.NewDense(features+1, o.outputs, nil), gradient: mat.NewDense(features+1, o.outputs, nil),
+		threshold: tolerance * o.c * samples,
 	}
-	size := (features + 1) * o.outputs
-	origin, gradient := make([]float64, size), make([]float64, size)
-	p.gradient(gradient, origin)
-	if p.err != nil {
-		return minimum{}, p.err
-	}
-	// LBFGS begins with a step of length 1 along the gradient; in this unit that is Newton's.
-	if norm := floats.Norm(gradient, 2); norm > 0 {
-		p.length = norm
-		floats.Scale(norm, p.coordinates)
-	}
-	result, err := optimize.Minimize(optimize.Problem{
-		Func: p.value,
-		Grad: p.gradient,
-		Status: func() (optimize.Status, error) {
-			if err := errors.Join(ctx.Err(), p.err); err != nil {
-				return optimize.Failure, err
+	p.start.SetRow(features, o.logFrequencies())
+	report := Report{}
+	for {
+		if err := p.recentre(codes); err != nil {
+			return minimum{}, err
+		}
+		limit := min(roundIterations, iterations-report.Iterations)
+		if p.residual > p.threshold && limit > 0 {
+			steps, err := p.lbfgs(ctx, limit)
+			if err != nil {
+				return minimum{}, err
 			}
-			return optimize.NotTerminated, nil
-		},
-	}, origin, &optimize.Settings{Converger: p, MajorIterations: iterations},
-		&optimize.LBFGS{Linesearcher: &slopeSearch{}, GradStopThreshold: math.NaN()})
-	if err := errors.Join(ctx.Err(), p.err); err != nil {
-		return minimum{}, err
+			report.Iterations += steps
+			if steps > 1 && report.Iterations < iterations && p.residual > p.threshold {
+				continue
+			}
+		}
+		report.Converged, report.Residual, report.Objective = p.residual <= p.threshold, p.residual/(o.c*samples), p.f
+		weights, intercepts := o.parts(p.parameters)
+		return minimum{weights, o.atOrigin(weights, intercepts), report}, nil
 	}
-	if err != nil && !errors.Is(err, optimize.ErrLinesearcherFailure) && !errors.Is(err, optimize.ErrNonDescentDirection) {
-		return minimum{}, err
-	}
-	p.move(result.X)
-	return minimum{
-		weights:    p.weights,
-		intercepts: p.interceptsAtOrigin(),
-		report: Report{
-			Converged:  p.residual <= p.threshold,
-			Iterations: result.MajorIterations,
-			Residual:   p.residual / (o.c * float64(len(o.place))),
-			Objective:  result.F,
-		},
-	}, nil
 }
 
 // logFrequencies are the intercepts that are best while the weights are 0.
@@ -162,58 +188,9 @@ func (o *crossEntropy) logFrequencies() []float64 {
 	if o.outputs == 1 {
 		return []float64{math.Log(counts[1] / counts[0])}
 	}
-	mean := 0.0
 	for k := range counts {
 		counts[k] = math.Log(counts[k])
-		mean += counts[k] / float64(o.outputs)
 	}
-	floats.AddConst(-mean, counts)
+	floats.AddConst(-floats.Sum(counts)/float64(o.outputs), counts)
 	return counts
-}
-
-// slopeSearch is a line search for convex functions. There the slope alone
-// tells on which side of the minimum a step ends, and it stays exact where
-// differences of the function drown in rounding. A step is taken once the slope
-// has fallen to 0.9 of its size, unless the function has risen by more than
-// rounding explains.
-type slopeSearch struct {
-	value, slope float64 // at step 0
-	step         float64
-	below, above float64 // steps with a negative and with a positive slope
-	slopeBelow   float64
-	trials       int
-}
-
-const evaluateBoth = optimize.FuncEvaluation | optimize.GradEvaluation
-
-// Init implements optimize.Linesearcher.
-func (s *slopeSearch) Init(value, slope, step float64) optimize.Operation {
-	*s = slopeSearch{value: value, slope: slope, step: step, slopeBelow: slope, above: math.Inf(1)}
-	return evaluateBoth
-}
-
-// Iterate implements optimize.Linesearcher.
-func (s *slopeSearch) Iterate(value, slope float64) (optimize.Operation, float64, error) {
-	const curvature, rounding, limit = 0.9, 1e-12, 60
-	s.trials++
-	if math.Abs(slope) <= curvature*math.Abs(s.slope) && value <= s.value+rounding*math.Abs(s.value) {
-		return optimize.MajorIteration, s.step, nil
-	}
-	if s.trials == limit || math.IsNaN(slope) {
-		return optimize.NoOperation, s.step, optimize.ErrLinesearcherFailure
-	}
-	if slope < 0 {
-		s.below, s.slopeBelow = s.step, slope
-		if math.IsInf(s.above, 1) {
-			s.step *= 4
-			return evaluateBoth, s.step, nil
-		}
-		s.step = (s.below + s.above) / 2
-		return evaluateBoth, s.step, nil
-	}
-	s.above = s.step
-	// Where the slope would be 0 on a straight line, kept away from the ends.
-	share := s.slopeBelow / (s.slopeBelow - slope)
-	s.step = s.below + min(max(share, 0.1), 0.9)*(s.above-s.below)
-	return evaluateBoth, s.step, nil
 }

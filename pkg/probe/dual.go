@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
 )
 
 // dualSolution is the optimum of one pair's problem.
@@ -31,25 +32,33 @@ func solveDual(ctx context.Context, kernel *kernelRows, signs []float64, c, tole
 		d.gradient[i] = -y
 		d.low[i], d.high[i] = min(0, y*c), max(0, y*c)
 	}
-	const checkEvery = 1 << 12
+	const pause = 1 << 12 // iterations
 	report := Report{}
+	exact := true // the gradient is that of s, without what rounding of its changes adds up to
 	for {
 		rising, least := d.riser()
-		greatest := d.greatestFaller()
-		report.Residual = max(0, greatest-least)
-		if report.Residual <= tolerance {
-			report.Converged = true
+		report.Residual = max(0, d.greatestFaller()-least)
+		report.Converged = report.Residual <= tolerance
+		if stop := report.Converged || report.Iterations == limit; stop && exact {
 			break
+		} else if stop {
+			d.setGradient(signs)
+			exact = true
+			continue
 		}
-		if report.Iterations == limit {
-			break
-		}
-		if report.Iterations%checkEvery == 0 {
+		if report.Iterations%pause == 0 {
 			if err := ctx.Err(); err != nil {
 				return dualSolution{}, err
 			}
+			if report.Iterations > 0 {
+				d.newton()
+				rising, least = d.riser()
+			}
 		}
-		d.step(rising, d.faller(rising, least))
+		exact = false
+		if falling := d.faller(rising, least); falling >= 0 {
+			d.step(rising, falling)
+		}
 		report.Iterations++
 	}
 	for i, s := range d.s {
@@ -106,6 +115,99 @@ func (d *dual) faller(rising int, least float64) int {
 // samples with opposite labels leave none.
 func (d *dual) curvature(i, j int, kernel float64) float64 {
 	return max(d.diagonal[i]+d.diagonal[j]-2*kernel, 1e-12)
+}
+
+// setGradient computes it anew.
+func (d *dual) setGradient(signs []float64) {
+	floats.ScaleTo(d.gradient, -1, signs)
+	for i, s := range d.s {
+		if s != 0 {
+			floats.AddScaled(d.gradient, s, d.kernel.row(i))
+		}
+	}
+}
+
+// newton moves all free coefficients at once to where the objective is least
+// for them, as far as the bounds allow: each time one meets its bound the others
+// go on without it. Pairs would take very long over what is left at the end of
+// problems whose kernel is nearly singular, such as a linear one's.
+func (d *dual) newton() {
+	const most, rounds = 600, 30 // bound the time, which grows with the cube of their number
+	for range rounds {
+		var free []int
+		for i, s := range d.s {
+			if s > d.low[i] && s < d.high[i] {
+				free = append(free, i)
+			}
+		}
+		if len(free) < 2 || len(free) > most || !d.newtonStep(free) {
+			return
+		}
+	}
+}
+
+// newtonStep is one such move and says whether a bound ended it.
+func (d *dual) newtonStep(free []int) (blocked bool) {
+	direction := d.newtonDirection(free)
+	if direction == nil {
+		return false
+	}
+	length, blocking := 1.0, -1
+	for k, i := range free {
+		bound := d.high[i]
+		if direction[k] < 0 {
+			bound = d.low[i]
+		}
+		if room := (bound - d.s[i]) / direction[k]; direction[k] != 0 && room < length {
+			length, blocking = room, k
+		}
+	}
+	for k, i := range free {
+		change := length * direction[k]
+		d.s[i] = min(max(d.s[i]+change, d.low[i]), d.high[i])
+		if k == blocking { // met exactly, so that it counts as bound
+			if d.s[i] = d.high[i]; change < 0 {
+				d.s[i] = d.low[i]
+			}
+		}
+		floats.AddScaled(d.gradient, change, d.kernel.row(i))
+	}
+	return blocking >= 0
+}
+
+// newtonDirection minimises the objective over the free coefficients with their
+// sum kept; it is nil where rounding leaves no direction of descent.
+func (d *dual) newtonDirection(free []int) []float64 {
+	k := mat.NewSymDense(len(free), nil)
+	gradient, ones := mat.NewVecDense(len(free), nil), mat.NewVecDense(len(free), nil)
+	for a, i := range free {
+		row := d.kernel.row(i)
+		for b := a; b < len(free); b++ {
+			k.SetSym(a, b, row[free[b]])
+		}
+		// The ridge keeps a singular kernel's directions finite and descending.
+		k.SetSym(a, a, row[i]+1e-10*(1+d.diagonal[i]))
+		gradient.SetVec(a, d.gradient[i])
+		ones.SetVec(a, 1)
+	}
+	var cholesky mat.Cholesky
+	if !cholesky.Factorize(k) {
+		return nil
+	}
+	var ill mat.Condition
+	var u, v mat.VecDense // K⁻¹·gradient and K⁻¹·1
+	for _, system := range []struct{ to, from *mat.VecDense }{{&u, gradient}, {&v, ones}} {
+		if err := cholesky.SolveVecTo(system.to, system.from); err != nil && !errors.As(err, &ill) {
+			return nil
+		}
+	}
+	direction := make([]float64, len(free))
+	floats.AddScaled(direction, -1, u.RawVector().Data)
+	floats.AddScaled(direction, mat.Sum(&u)/mat.Sum(&v), v.RawVector().Data)
+	if !(floats.Dot(direction, gradient.RawVector().Data) < 0) {
+		return nil
+	}
+	return direction
 }
 
 // step moves one coefficient up and another down by what is best for both.

@@ -21,7 +21,7 @@ import (
 // class.
 type Logistic struct {
 	C             float64 // 0 means 1
-	Tolerance     float64 // on the largest entry of the gradient, divided by C·samples; 0 means 1e-8
+	Tolerance     float64 // on the gradient's largest entry, by C·samples and the feature's standard deviation if above 1; 0 means 1e-10
 	MaxIterations int     // of LBFGS; 0 means 1000
 }
 
@@ -47,7 +47,7 @@ func (l Logistic) Train(ctx context.Context, train Set) (*LogisticModel, error) 
 	if l.C, err = positive("C", l.C, 1); err != nil {
 		return nil, err
 	}
-	if l.Tolerance, err = positive("the tolerance", l.Tolerance, 1e-8); err != nil {
+	if l.Tolerance, err = positive("the tolerance", l.Tolerance, 1e-10); err != nil {
 		return nil, err
 	}
 	if l.MaxIterations, err = count("the number of iterations", l.MaxIterations, 1000); err != nil {

@@ -43,12 +43,41 @@ func inParallel(tasks int, run func(task int)) {
 	group.Wait()
 }
 
+// columnMoments are the mean and the variance (divisor n) of each feature.
+func columnMoments(x *mat.Dense) (mean, variance []float64) {
+	mean = columnMeans(x)
+	samples := x.RawMatrix().Rows
+	parts := mat.NewDense(blocks(samples), len(mean), nil)
+	inBlocks(samples, func(block, from, to int) {
+		sums := parts.RawRowView(block)
+		for i := from; i < to; i++ {
+			for f, v := range x.RawRowView(i) {
+				sums[f] += (v - mean[f]) * (v - mean[f])
+			}
+		}
+	})
+	variance = columnSums(parts)
+	floats.Scale(1/float64(samples), variance)
+	return mean, variance
+}
+
 func columnMeans(x *mat.Dense) []float64 {
 	samples, features := x.Dims()
-	mean := make([]float64, features)
-	for i := range samples {
-		floats.Add(mean, x.RawRowView(i))
-	}
+	parts := mat.NewDense(blocks(samples), features, nil)
+	inBlocks(samples, func(block, from, to int) {
+		for i := from; i < to; i++ {
+			floats.Add(parts.RawRowView(block), x.RawRowView(i))
+		}
+	})
+	mean := columnSums(parts)
 	floats.Scale(1/float64(samples), mean)
 	return mean
+}
+
+func columnSums(x *mat.Dense) []float64 {
+	sums := make([]float64, x.RawMatrix().Cols)
+	for i := range x.RawMatrix().Rows {
+		floats.Add(sums, x.RawRowView(i))
+	}
+	return sums
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -18,58 +19,48 @@ import (
 // beyond it only the scales of the features are.
 const metricFeatures = 4096
 
-// curvature is the Hessian of a cross-entropy where all classes are equally
-// likely: A for the weights of each output, a number for each intercept. In the
-// coordinates u = Lᵀw, A = L·Lᵀ, it is the identity, so a step of LBFGS there
-// starts as a step of Newton's method.
+// curvature is the Hessian of a cross-entropy, taken to be the same A
+// [features+1, features+1] for every output. In the coordinates u = Lᵀw,
+// A = L·Lᵀ, it is the identity, so a step of LBFGS there starts as a step of
+// Newton's method.
 type curvature struct {
-	factor    blas64.Triangular // L; only its diagonal when diagonal is set
-	diagonal  []float64
-	intercept float64 // square root of the intercepts' curvature
+	factor   blas64.Triangular // L
+	diagonal []float64         // that of L, when it has nothing else
 }
 
-// newMetric estimates the curvature from at most 4 samples a feature.
-func (o *crossEntropy) newMetric(codes *mat.Dense) (*curvature, error) {
+// curvature is that where evaluate was last, from at most 4 samples a feature.
+func (o *crossEntropy) curvature(codes *mat.Dense) (*curvature, error) {
 	samples, features := codes.Dims()
-	weight := o.c / float64(o.outputs)
-	if o.outputs == 1 {
-		weight = o.c / 4
-	}
 	chosen := min(samples, 4*features)
-	sample := codes
-	if chosen < samples {
-		indices := make([]int, chosen)
-		for j := range indices {
-			indices[j] = j * samples / chosen
-		}
-		sample = rows(codes, indices)
+	scale := o.c * float64(samples) / float64(chosen)
+	root := mat.NewDense(chosen, features+1, nil) // A = rootᵀ·root + penalty
+	for j := range chosen {
+		i := j * samples / chosen
+		row := root.RawRowView(j)
+		floats.SubTo(row[:features], codes.RawRowView(i), o.mean)
+		row[features] = 1
+		floats.Scale(math.Sqrt(scale*o.sampleCurvature(i)), row)
 	}
-	scale := weight * float64(samples) / float64(chosen)
-	m := &curvature{intercept: math.Sqrt(weight * float64(samples))}
+	// Intercepts have no penalty: keep them from standing on nothing.
+	penalty := func(f int) float64 {
+		if f == features {
+			return 1e-9 * o.c
+		}
+		return 1
+	}
 	if features > metricFeatures {
-		m.diagonal = make([]float64, features)
-		for i := range chosen {
-			for j, v := range sample.RawRowView(i) {
-				m.diagonal[j] += (v - o.mean[j]) * (v - o.mean[j])
-			}
+		diagonal := make([]float64, features+1)
+		for f := range diagonal {
+			diagonal[f] = math.Sqrt(math.Pow(mat.Norm(root.ColView(f), 2), 2) + penalty(f))
 		}
-		for j, v := range m.diagonal {
-			m.diagonal[j] = math.Sqrt(1 + scale*v)
-		}
-		return m, nil
+		return &curvature{diagonal: diagonal}, nil
 	}
-	loaded, err := dense.Load(sample)
+	a, err := dense.Gram(root, nil)
 	if err != nil {
 		return nil, err
 	}
-	defer loaded.Release()
-	a, err := loaded.Gram(o.mean)
-	if err != nil {
-		return nil, err
-	}
-	a.ScaleSym(scale, a)
-	for j := range features {
-		a.SetSym(j, j, a.At(j, j)+1)
+	for f := range features + 1 {
+		a.SetSym(f, f, a.At(f, f)+penalty(f))
 	}
 	var cholesky mat.Cholesky
 	if !cholesky.Factorize(a) {
@@ -77,87 +68,126 @@ func (o *crossEntropy) newMetric(codes *mat.Dense) (*curvature, error) {
 	}
 	var lower mat.TriDense
 	cholesky.LTo(&lower)
-	m.factor = lower.RawTriangular()
-	return m, nil
+	return &curvature{factor: lower.RawTriangular()}, nil
 }
 
-// toWeights overwrites coordinates u with weights w = L⁻ᵀu.
-func (m *curvature) toWeights(u *mat.Dense) {
-	if m.diagonal != nil {
-		for f, d := range m.diagonal {
-			floats.Scale(1/d, u.RawRowView(f))
-		}
+// toParameters overwrites coordinates u with parameters L⁻ᵀu.
+func (m *curvature) toParameters(u *mat.Dense) {
+	if m.diagonal == nil {
+		blas64.Trsm(blas.Left, blas.Trans, 1, m.factor, u.RawMatrix())
 		return
 	}
-	blas64.Trsm(blas.Left, blas.Trans, 1, m.factor, u.RawMatrix())
+	for f, d := range m.diagonal {
+		floats.Scale(1/d, u.RawRowView(f))
+	}
 }
 
-// toCoordinates overwrites a gradient for weights with that for coordinates, L⁻¹g.
+// toCoordinates overwrites a gradient for parameters with that for coordinates, L⁻¹g.
 func (m *curvature) toCoordinates(g *mat.Dense) {
 	if m.diagonal != nil {
-		m.toWeights(g)
+		m.toParameters(g) // the same for a diagonal
 		return
 	}
 	blas64.Trsm(blas.Left, blas.NoTrans, 1, m.factor, g.RawMatrix())
 }
 
-// preconditioned is a cross-entropy in the coordinates of its curvature: a
-// vector of the weights' coordinates [features, outputs], then the intercepts'.
+// preconditioned is a cross-entropy as a function of a vector: the coordinates,
+// in a unit of length, of the way from the start.
 type preconditioned struct {
 	objective *crossEntropy
-	metric    *curvature
-	start     []float64 // intercepts at the vector 0
-	length    float64   // unit of the vector
-	threshold float64   // on the largest entry of the gradient for weights and intercepts
+	curvature *curvature
+	start     *mat.Dense // [features+1, outputs], parameters at the vector 0
+	length    float64    // unit of the vector
+	threshold float64    // on the residual
 
-	at                             []float64 // where the following were evaluated
-	f                              float64
-	weights, weightsGradient       *mat.Dense
-	intercepts, interceptsGradient []float64
-	coordinates                    []float64 // gradient there
-	residual                       float64   // largest entry of the gradient for weights and intercepts
-	err                            error
+	at                   []float64 // where the following were evaluated
+	f                    float64
+	parameters, gradient *mat.Dense // [features+1, outputs]; the gradient for coordinates
+	residual             float64    // of the gradient for the parameters
+	err                  error
+}
+
+// recentre starts anew, in the coordinates of the curvature there, from where
+// the last evaluation was, the first time from start.
+func (p *preconditioned) recentre(codes *mat.Dense) error {
+	if p.curvature != nil {
+		p.start.Copy(p.parameters)
+	}
+	p.parameters.Copy(p.start)
+	p.evaluate()
+	if p.err != nil {
+		return p.err
+	}
+	if p.curvature, p.err = p.objective.curvature(codes); p.err != nil {
+		return p.err
+	}
+	p.curvature.toCoordinates(p.gradient)
+	// LBFGS begins with a step of length 1 along the gradient; in this unit that is Newton's.
+	p.length = 1
+	if norm := mat.Norm(p.gradient, 2); norm > 0 {
+		p.length = norm
+	}
+	p.at = make([]float64, len(p.gradient.RawMatrix().Data))
+	return nil
+}
+
+// evaluate computes the objective and its gradient at the parameters.
+func (p *preconditioned) evaluate() {
+	p.f, p.err = p.objective.evaluate(p.parameters, p.gradient)
+	if p.err == nil && (math.IsNaN(p.f) || math.IsInf(p.f, 0)) {
+		p.err = errors.New("the objective overflows; standardise the codes")
+	}
+	p.residual = p.objective.residual(p.gradient)
 }
 
 // move evaluates the objective at a vector, unless it was there last.
 func (p *preconditioned) move(vector []float64) {
-	if p.err != nil || p.at != nil && floats.Equal(p.at, vector) {
+	if p.err != nil || floats.Equal(p.at, vector) {
 		return
 	}
-	p.at = append(p.at[:0], vector...)
-	inner := len(vector) - len(p.intercepts)
-	weights := p.weights.RawMatrix().Data
-	floats.ScaleTo(weights, p.length, vector[:inner])
-	p.metric.toWeights(p.weights)
-	floats.ScaleTo(p.intercepts, p.length/p.metric.intercept, vector[inner:])
-	floats.Add(p.intercepts, p.start)
+	copy(p.at, vector)
+	floats.ScaleTo(p.parameters.RawMatrix().Data, p.length, vector)
+	p.curvature.toParameters(p.parameters)
+	p.parameters.Add(p.parameters, p.start)
+	p.evaluate()
+	p.curvature.toCoordinates(p.gradient)
+}
 
-	p.f, p.err = p.objective.evaluate(p.weights, p.intercepts, p.weightsGradient, p.interceptsGradient)
-	if p.err == nil && (math.IsNaN(p.f) || math.IsInf(p.f, 0)) {
-		p.err = errors.New("the objective overflows; standardise the codes")
+// lbfgs runs at most limit iterations from the vector 0, stays where they end
+// and returns their number.
+func (p *preconditioned) lbfgs(ctx context.Context, limit int) (int, error) {
+	result, err := optimize.Minimize(optimize.Problem{
+		Func: func(vector []float64) float64 {
+			p.move(vector)
+			return p.f
+		},
+		Grad: func(dst, vector []float64) {
+			p.move(vector)
+			floats.ScaleTo(dst, p.length, p.gradient.RawMatrix().Data)
+		},
+		Status: func() (optimize.Status, error) {
+			if err := errors.Join(ctx.Err(), p.err); err != nil {
+				return optimize.Failure, err
+			}
+			return optimize.NotTerminated, nil
+		},
+	}, make([]float64, len(p.at)), &optimize.Settings{Converger: p, MajorIterations: limit},
+		&optimize.LBFGS{Linesearcher: &slopeSearch{}, GradStopThreshold: math.NaN()})
+	if err := errors.Join(ctx.Err(), p.err); err != nil {
+		return 0, err
 	}
-	p.residual = max(floats.Norm(p.weightsGradient.RawMatrix().Data, math.Inf(1)), floats.Norm(p.interceptsGradient, math.Inf(1)))
-	p.metric.toCoordinates(p.weightsGradient)
-	p.coordinates = append(p.coordinates[:0], p.weightsGradient.RawMatrix().Data...)
-	p.coordinates = append(p.coordinates, p.interceptsGradient...)
-	floats.Scale(p.length, p.coordinates)
-	floats.Scale(1/p.metric.intercept, p.coordinates[inner:])
-}
-
-func (p *preconditioned) value(vector []float64) float64 {
-	p.move(vector)
-	return p.f
-}
-
-func (p *preconditioned) gradient(dst, vector []float64) {
-	p.move(vector)
-	copy(dst, p.coordinates)
+	// Where rounding leaves no better point the residual says how good this one is.
+	if err != nil && !errors.Is(err, optimize.ErrLinesearcherFailure) && !errors.Is(err, optimize.ErrNonDescentDirection) {
+		return 0, err
+	}
+	p.move(result.X)
+	return result.MajorIterations, p.err
 }
 
 // Init implements optimize.Converger.
 func (p *preconditioned) Init(int) {}
 
-// Converged implements optimize.Converger by the gradient for the weights
+// Converged implements optimize.Converger by the gradient for the parameters
 // themselves, which does not depend on the coordinates.
 func (p *preconditioned) Converged(at *optimize.Location) optimize.Status {
 	p.move(at.X)
@@ -165,13 +195,4 @@ func (p *preconditioned) Converged(at *optimize.Location) optimize.Status {
 		return optimize.GradientThreshold
 	}
 	return optimize.NotTerminated
-}
-
-// interceptsAtOrigin are the intercepts for codes that are not centred.
-func (p *preconditioned) interceptsAtOrigin() []float64 {
-	intercepts := append([]float64(nil), p.intercepts...)
-	for f, mean := range p.objective.mean {
-		floats.AddScaled(intercepts, -mean, p.weights.RawRowView(f))
-	}
-	return intercepts
 }

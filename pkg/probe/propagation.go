@@ -274,11 +274,7 @@ func columnDots(a, b *mat.Dense) []float64 {
 			}
 		}
 	})
-	dots := make([]float64, columns)
-	for block := range blocks(samples) {
-		floats.Add(dots, parts.RawRowView(block))
-	}
-	return dots
+	return columnSums(parts)
 }
 
 // Fit implements Probe: it keeps the training set, whose labels Predict spreads.

@@ -20,13 +20,7 @@ func (s Standardized) Fit(ctx context.Context, train, validation Set, seed uint6
 	if err := train.check("training"); err != nil {
 		return nil, err
 	}
-	mean := columnMeans(train.X)
-	factors := make([]float64, len(mean))
-	for i := range train.Len() {
-		for j, v := range train.X.RawRowView(i) {
-			factors[j] += (v - mean[j]) * (v - mean[j]) / float64(train.Len())
-		}
-	}
+	mean, factors := columnMoments(train.X)
 	for j, variance := range factors {
 		// A constant's variance is what rounding its mean leaves.
 		if factors[j] = 0; variance > 1e-30*mean[j]*mean[j] {
