@@ -20,8 +20,8 @@ func UseDevices(n int) { devices = n }
 
 // Train fits a network to a split as a tracked job: checkpoints lie in the
 // job's scratch folder, every step is progress and every tenth is logged.
-// Watch, which may be nil, sees each step's values. What comes back is the
-// moving average of the weights with the last running statistics.
+// What comes back is the moving average of the weights with the last running
+// statistics.
 func Train(ctx context.Context, job *track.Job, e *engine.Engine, net train.Network, objective train.Objective, images data.Split, c train.Config) (train.Weights, error) {
 	batches, err := data.NewBatches(images, c.Batch, c.Seed)
 	if err != nil {

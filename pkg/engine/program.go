@@ -22,6 +22,7 @@ type Program struct {
 	build    Build
 	exec     *graph.Exec
 	compiled atomic.Bool
+	called   atomic.Int64 // when last, in Unix nanoseconds
 }
 
 // Compilation is what a compilation cost.
@@ -74,11 +75,25 @@ func (p *Program) Call(args ...any) (outputs []*tensors.Tensor, err error) {
 		}
 	}
 	defer p.recovered(&err)
+	p.settle()
 	outputs, err = p.exec.Call(args...)
 	if err != nil {
 		return nil, p.describe(err)
 	}
 	return outputs, nil
+}
+
+// settle lets the plugin free the working memory of the call before, which it
+// does a moment after the outputs can be read. A call in that moment takes a
+// second piece beside it and leaves the heap in pieces that fit neither: a
+// training step's process grew to thrice its working memory. Short calls do not
+// wait, because they have little memory and less time.
+func (p *Program) settle() {
+	const moment = 2 * time.Millisecond
+	now := time.Now()
+	if last := p.called.Swap(now.UnixNano()); last > 0 && now.Sub(time.Unix(0, last)) > 100*moment {
+		time.Sleep(moment)
+	}
 }
 
 // Finalize frees the compiled code.
