@@ -4,205 +4,160 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"gonum.org/v1/gonum/mat"
+	"github.com/spf13/pflag"
 
+	"noisebook/pkg/arrayfile"
 	"noisebook/pkg/metric"
-	"noisebook/pkg/npy"
 )
 
 func newMetricCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "metric",
-		Short: "Evaluate features in .npy files: FID, precision and recall",
+		Short: "Evaluate anybody's features, scores and labels: FID, KID, precision and recall, AUC, calibration, …",
+		Long: `Evaluate anybody's features, scores and labels.
+
+An input is a file that ends in ` + arrayfile.Extensions + `. A part of a
+file is named behind a #: an array of an archive (run.npz#features) or columns of
+a table (table.csv#score,age). Every value is printed with its n and settings.`,
+		Example: `  noisebook metric list
+  noisebook metric fid generated.npy real.npy
+  noisebook metric fid generated.npy statistics.npz
+  noisebook metric auc predictions.csv#score predictions.csv#label --bootstrap 1000 --interval bca
+  noisebook metric kid generated.parquet real.parquet --subset-size 500 --json`,
 	}
 	command.PersistentFlags().Bool("json", false, "print one JSON object instead of text")
-	command.AddCommand(newMetricFIDCommand(), newMetricPRDCommand(), newMetricListCommand())
+	for _, e := range evaluators() {
+		command.AddCommand(newEvaluatorCommand(e))
+	}
+	command.AddCommand(newMetricListCommand(), newOverSeedsCommand())
 	return command
 }
 
-func newMetricFIDCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "fid GENERATED.npy REFERENCE.npy",
-		Short: "Fréchet distance of two feature sets [samples, features]",
-		Args:  cobra.ExactArgs(2),
-		RunE: func(command *cobra.Command, args []string) error {
-			e, generated, reference, err := readEvaluation("fid", args)
-			if err != nil {
-				return err
-			}
-			distance, err := metric.FID(reference, generated)
-			if err != nil {
-				return err
-			}
-			e.Values = map[string]float64{"fid": distance.Value}
-			e.Settings = map[string]any{"covariance": "divisor n-1, float64"}
-			if e.Dimension >= min(e.Generated.Samples, e.Reference.Samples) {
-				e.Note = "no more samples than features: the covariances are singular and the distance is biased upwards"
-			}
-			return e.print(command)
-		},
-	}
+// evaluator is a metric that the command line can compute.
+type evaluator struct {
+	name       string
+	inputs     []string // names of the arguments
+	definition string   // in a line
+	best       string   // the value of a perfect input
+	reference  string   // the implementation it is held against
+	call       string   // in Go
+	example    string   // arguments and flags
+	build      func(flags *pflag.FlagSet) evaluate
 }
 
-func newMetricPRDCommand() *cobra.Command {
-	options := metric.PRDOptions{}.WithDefaults()
+// evaluate computes the scores of the inputs, once the flags are parsed.
+type evaluate func(in *metricInputs) (metricOutcome, error)
+
+func evaluators() []evaluator {
+	return slices.Concat(setEvaluators, labelEvaluators, changeEvaluators, seriesEvaluators)
+}
+
+func newEvaluatorCommand(e evaluator) *cobra.Command {
+	var in metricInputs
+	var options bootstrapFlags
 	command := &cobra.Command{
-		Use:   "prd GENERATED.npy REFERENCE.npy",
-		Short: "Precision (F_1/8) and recall (F_8) of distributions, of equally many samples",
-		Args:  cobra.ExactArgs(2),
-		RunE: func(command *cobra.Command, args []string) error {
-			e, generated, reference, err := readEvaluation("prd", args)
-			if err != nil {
-				return err
-			}
-			if options.Clusters < 1 || options.Runs < 1 || options.Angles < 3 {
-				return fmt.Errorf("metric prd: --clusters %d --runs %d --angles %d: want at least 1, 1 and 3", options.Clusters, options.Runs, options.Angles)
-			}
-			curve, err := metric.PRD(reference, generated, options)
-			if err != nil {
-				return err
-			}
-			precision, recall := curve.Summary()
-			e.Values = map[string]float64{"precision": precision.Value, "recall": recall.Value}
-			e.Settings = map[string]any{
-				"clusters": options.Clusters, "runs": options.Runs, "angles": options.Angles, "seed": options.Seed,
-				"precision": "max F_1/8", "recall": "max F_8",
-			}
-			return e.print(command)
-		},
+		Use:     e.name + " " + strings.Join(e.inputs, " ") + " [flags]",
+		Short:   e.definition,
+		Long:    fmt.Sprintf("%s.\n\nBest value: %s. Held against: %s. In Go: %s.", e.definition, e.best, e.reference, e.call),
+		Example: "  noisebook metric " + e.name + " " + e.example,
+		Args:    cobra.ExactArgs(len(e.inputs)),
 	}
-	flags := command.Flags()
-	flags.IntVar(&options.Clusters, "clusters", options.Clusters, "k-means clusters of the union of both sets")
-	flags.IntVar(&options.Runs, "runs", options.Runs, "k-means runs whose curves are averaged")
-	flags.IntVar(&options.Angles, "angles", options.Angles, "points of the curve")
-	flags.Uint64Var(&options.Seed, "seed", options.Seed, "seed of the k-means starts")
+	run := e.build(command.Flags())
+	options.addFlags(command.Flags())
+	command.RunE = func(command *cobra.Command, args []string) error {
+		in.command, in.sources, in.seed = command, args, options.seed
+		result, err := run(&in)
+		if err != nil {
+			return err
+		}
+		if err := options.apply(e.name, &result); err != nil {
+			return err
+		}
+		report := newMetricReport(e.name, result.scores)
+		report.Inputs, report.Detail = in.read, result.detail
+		return printReport(command, report)
+	}
 	return command
+}
+
+// bootstrapFlags ask for confidence intervals.
+type bootstrapFlags struct {
+	resamples int
+	level     float64
+	method    string
+	seed      uint64
+}
+
+func (f *bootstrapFlags) addFlags(flags *pflag.FlagSet) {
+	flags.IntVar(&f.resamples, "bootstrap", 0, "resamples of a confidence interval; 0: none")
+	flags.Float64Var(&f.level, "level", 0.95, "share of the interval, between 0 and 1")
+	flags.StringVar(&f.method, "interval", string(metric.Percentile), fmt.Sprintf("%s, %s or %s", metric.Percentile, metric.Basic, metric.BCa))
+	flags.Uint64Var(&f.seed, "seed", 0, "of all random draws")
+}
+
+// apply adds the intervals that are asked for.
+func (f *bootstrapFlags) apply(name string, result *metricOutcome) error {
+	if f.resamples == 0 {
+		return nil
+	}
+	if result.intervals == nil {
+		return fmt.Errorf("metric %s: no bootstrap interval without the samples themselves; leave --bootstrap away", name)
+	}
+	if f.resamples < 2 || !(f.level > 0 && f.level < 1) {
+		return fmt.Errorf("metric %s: --bootstrap %d --level %v: want 2 resamples or more and a level between 0 and 1", name, f.resamples, f.level)
+	}
+	intervals, err := result.intervals(metric.BootstrapOptions{
+		Resamples: f.resamples, Level: f.level, Method: metric.IntervalMethod(f.method), Seed: f.seed,
+	})
+	if err != nil {
+		return err
+	}
+	for i, interval := range intervals {
+		result.scores[i].Score = result.scores[i].With(interval)
+	}
+	return nil
 }
 
 func newMetricListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List the evaluators",
+		Short: "List the metrics: inputs, definition, reference",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			asJSON, err := command.Flags().GetBool("json")
 			if err != nil {
 				return err
 			}
+			var all []listedMetric
+			for _, e := range evaluators() {
+				all = append(all, listedMetric{e.name, strings.Join(e.inputs, " "), e.definition, e.best, e.reference, e.call})
+			}
 			if asJSON {
-				return writeJSON(command.OutOrStdout(), listedMetrics)
+				return writeJSON(command.OutOrStdout(), all)
 			}
 			tw := tabwriter.NewWriter(command.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(tw, "metric\tbest\tcall\twhat")
-			for _, m := range listedMetrics {
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", m.Name, m.Best, m.Call, m.What)
+			fmt.Fprintln(tw, "metric\tinputs\tbest\tdefinition\treference")
+			for _, m := range all {
+				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", m.Name, m.Inputs, m.Best, m.Definition, m.Reference)
 			}
 			return tw.Flush()
 		},
 	}
 }
 
-// listedMetric tells a reader which evaluators there are and how to call them.
+// listedMetric tells a reader which metrics there are and how to call them.
 type listedMetric struct {
-	Name string `json:"name"`
-	Best string `json:"best"`
-	Call string `json:"call"`
-	What string `json:"what"`
-}
-
-var listedMetrics = []listedMetric{
-	{"FID", "0", "noisebook metric fid, metric.FID", "Fréchet distance of two feature sets, also of fewer samples than features"},
-	{"PRD", "1, 1", "noisebook metric prd, metric.PRD", "precision and recall of distributions through k-means on the union"},
-	{"KID", "0", "metric.KID, metric.MMD", "kernel distance of two feature sets, unbiased"},
-	{"precision, recall, density, coverage", "1", "metric.Neighbourhood", "two feature sets by nearest-neighbour balls"},
-	{"Inception Score", "classes", "metric.InceptionScore", "certain and diverse class probabilities"},
-	{"AUC", "1", "metric.ROCAUC, metric.Multilabel", "area under the ROC curve, with ties, weights and undefined classes"},
-	{"average precision", "1", "metric.AveragePrecision", "step sum of precision over recall"},
-	{"accuracy", "1", "metric.Accuracy, metric.TopK", "share of right predictions, or of labels among the k highest scores"},
-	{"F1", "1", "metric.NewConfusion", "precision, recall and F1 by class; macro, weighted"},
-	{"silhouette", "1", "metric.Silhouette", "how well labels separate samples, by Euclidean distance"},
-	{"k-means", "", "metric.KMeans, metric.Inertia", "clusters from k-means++ or given centres"},
-	{"PCA", "", "metric.PCA", "principal components and the variance they explain"},
-	{"Spearman", "±1", "metric.Spearman", "rank correlation with ties"},
-	{"mean ± sd", "", "metric.MeanSD", "over seeds or runs"},
-}
-
-// evaluation is what a comparison of two feature files prints.
-type evaluation struct {
-	Metric    string             `json:"metric"`
-	Values    map[string]float64 `json:"values"`
-	Generated featureFile        `json:"generated"`
-	Reference featureFile        `json:"reference"`
-	Dimension int                `json:"dimension"`
-	Settings  map[string]any     `json:"settings"`
-	Note      string             `json:"note,omitempty"`
-}
-
-type featureFile struct {
-	Path    string `json:"path"`
-	Samples int    `json:"samples"`
-}
-
-func readEvaluation(name string, paths []string) (e evaluation, generated, reference *mat.Dense, err error) {
-	if generated, err = readFeatures(paths[0]); err != nil {
-		return e, nil, nil, err
-	}
-	if reference, err = readFeatures(paths[1]); err != nil {
-		return e, nil, nil, err
-	}
-	e.Metric = name
-	e.Generated = featureFile{Path: paths[0], Samples: generated.RawMatrix().Rows}
-	e.Reference = featureFile{Path: paths[1], Samples: reference.RawMatrix().Rows}
-	e.Dimension = generated.RawMatrix().Cols
-	return e, generated, reference, nil
-}
-
-func readFeatures(path string) (*mat.Dense, error) {
-	array, err := npy.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	features, err := array.Dense()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return features, nil
-}
-
-func (e evaluation) print(command *cobra.Command) error {
-	asJSON, err := command.Flags().GetBool("json")
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return writeJSON(command.OutOrStdout(), e)
-	}
-	tw := tabwriter.NewWriter(command.OutOrStdout(), 0, 4, 2, ' ', 0)
-	for _, name := range slices.Sorted(maps.Keys(e.Values)) {
-		fmt.Fprintf(tw, "%s\t%.6g\n", name, e.Values[name])
-	}
-	fmt.Fprintf(tw, "n\t%d generated (%s), %d reference (%s)\n", e.Generated.Samples, e.Generated.Path, e.Reference.Samples, e.Reference.Path)
-	fmt.Fprintf(tw, "dimension\t%d\n", e.Dimension)
-	fmt.Fprintf(tw, "settings\t%s\n", settingsText(e.Settings))
-	if e.Note != "" {
-		fmt.Fprintf(tw, "note\t%s\n", e.Note)
-	}
-	return tw.Flush()
-}
-
-// settingsText lists settings by name, for one line.
-func settingsText(settings map[string]any) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		parts = append(parts, fmt.Sprintf("%s %v", name, settings[name]))
-	}
-	return strings.Join(parts, ", ")
+	Name       string `json:"name"`
+	Inputs     string `json:"inputs"`
+	Definition string `json:"definition"`
+	Best       string `json:"best"`
+	Reference  string `json:"reference"`
+	Call       string `json:"call"`
 }
 
 func writeJSON(w io.Writer, value any) error {

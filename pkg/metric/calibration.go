@@ -16,7 +16,7 @@ import (
 type CalibrationOptions struct {
 	Bins       int  // 0 means 15
 	EqualMass  bool // bins of equally many samples instead of equal width
-	ClosedLeft bool // a confidence on an edge belongs to the bin above it (torchmetrics) instead of below (Guo et al., scikit-learn)
+	ClosedLeft bool // a confidence on an edge, but 1, belongs to the bin above it (as in torchmetrics) instead of below (Guo et al., scikit-learn)
 }
 
 // CalibrationBin is one bar of a reliability diagram.
