@@ -148,15 +148,12 @@ func forwardUnits(p *Pass, units []inceptionUnit, x *Node) *Node {
 
 func (u inceptionUnit) forward(p *Pass, x *Node) *Node {
 	defer engine.InLayer(u.name)
-	kernel := p.Of(u.kernel)
-	convolution := Convolve(x, kernel).StridePerDim(u.stride, u.stride)
+	padding := [2]int{}
 	if u.padded {
-		height, width := u.kernel.Shape[0]/2, u.kernel.Shape[1]/2
-		convolution = convolution.PaddingPerDim([][2]int{{height, height}, {width, width}})
-	} else {
-		convolution = convolution.NoPadding()
+		padding = [2]int{u.kernel.Shape[0] / 2, u.kernel.Shape[1] / 2}
 	}
-	return MaxScalar(Add(convolution.Done(), Reshape(p.Of(u.bias), 1, 1, 1, -1)), 0)
+	y := convolvePadded(x, p.Of(u.kernel), u.stride, padding)
+	return MaxScalar(Add(y, Reshape(p.Of(u.bias), 1, 1, 1, -1)), 0)
 }
 
 // maxPool3By2 takes the largest of 3×3 pixels at every second place, without padding.

@@ -123,13 +123,24 @@ func convolveUpsampled(x, kernel *Node) *Node {
 }
 
 func convolve(x, kernel *Node, stride, padding int) *Node {
+	return convolvePadded(x, kernel, stride, [2]int{padding, padding})
+}
+
+// convolvePadded is a convolution with zero padding of the height and of the width on either side.
+func convolvePadded(x, kernel *Node, stride int, padding [2]int) *Node {
+	if prefersShifts(x.Graph()) {
+		return shiftedConvolution(x, kernel, stride, padding)
+	}
 	return Convolve(x, kernel).StridePerDim(stride, stride).
-		PaddingPerDim([][2]int{{padding, padding}, {padding, padding}}).Done()
+		PaddingPerDim([][2]int{{padding[0], padding[0]}, {padding[1], padding[1]}}).Done()
 }
 
 // convolveEven is a convolution without padding for kernels of even size, for
 // which GoMLX v0.28 derives a wrong gradient.
 func convolveEven(x, kernel *Node) *Node {
+	if prefersShifts(x.Graph()) {
+		return shiftedConvolution(x, kernel, 1, [2]int{})
+	}
 	size := kernel.Shape().Dimensions[0]
 	return withGradient(func(in []*Node) *Node {
 		return Convolve(in[0], in[1]).Done()
