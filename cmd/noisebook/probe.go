@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"text/tabwriter"
 
@@ -37,28 +36,24 @@ on the validation set alone; the test set only measures.`,
 
 // probeKind is a probe that the command line can fit.
 type probeKind struct {
-	name  string
-	call  string // in Go
-	what  string
-	flags func(flags *pflag.FlagSet) probeBuilder
+	name     string
+	call     string // in Go
+	what     string
+	onEngine bool // it cannot do without an engine
+	flags    func(flags *pflag.FlagSet) probeBuilder
 }
 
-// probeBuilder makes the candidates once the flags are parsed; release gives
-// back what they hold.
-type probeBuilder func(ctx context.Context) (candidates []probe.Candidate, release func(), err error)
-
-// light is a builder of probes that hold nothing.
-func light(candidates func() []probe.Candidate) probeBuilder {
-	return func(context.Context) ([]probe.Candidate, func(), error) { return candidates(), func() {}, nil }
-}
+// probeBuilder makes the candidates once the flags are parsed; the engine is nil
+// for probes that need none.
+type probeBuilder func(e *engine.Engine) []probe.Candidate
 
 var probeKinds = []probeKind{
-	{"logistic", "probe.Logistic", "logistic regression with an L2 penalty; C and coefficients as in scikit-learn's LogisticRegression", logisticFlags},
-	{"linear-svm", "probe.LinearSVM", "linear SVM, one class against the rest; objective as in liblinear and scikit-learn's LinearSVC", linearSVMFlags},
-	{"svm", "probe.KernelSVM", "SVM with an RBF or linear kernel, one class against one; as in libsvm and scikit-learn's SVC", kernelSVMFlags},
-	{"mlp", "mlp.Machine.Probe", "perceptron with one hidden layer, trained with Adam on the engine", perceptronFlags},
-	{"k-means", "probe.KMeans", "clusters of the training codes, each with its most frequent label", kMeansFlags},
-	{"label-propagation", "probe.LabelPropagation", "labels spread along a graph of nearest neighbours, as LaplaceNet does; transductive", propagationFlags},
+	{"logistic", "probe.Logistic", "logistic regression with an L2 penalty; C and coefficients as in scikit-learn's LogisticRegression", false, logisticFlags},
+	{"linear-svm", "probe.LinearSVM", "linear SVM, one class against the rest; objective as in liblinear and scikit-learn's LinearSVC", false, linearSVMFlags},
+	{"svm", "probe.KernelSVM", "SVM with an RBF or linear kernel, one class against one; as in libsvm and scikit-learn's SVC", false, kernelSVMFlags},
+	{"mlp", "mlp.Machine.Probe", "perceptron with one hidden layer, trained with Adam on the engine", true, perceptronFlags},
+	{"k-means", "probe.KMeans", "clusters of the training codes, each with its most frequent label", false, kMeansFlags},
+	{"label-propagation", "probe.LabelPropagation", "labels spread along a graph of nearest neighbours, as LaplaceNet does; transductive", false, propagationFlags},
 }
 
 func logisticFlags(flags *pflag.FlagSet) probeBuilder {
@@ -66,9 +61,9 @@ func logisticFlags(flags *pflag.FlagSet) probeBuilder {
 	c := penaltyFlag(flags)
 	flags.Float64Var(&options.Tolerance, "tolerance", 1e-10, "largest entry of the gradient at the end, divided by C and samples")
 	flags.IntVar(&options.MaxIterations, "max-iterations", 1000, "steps of LBFGS")
-	return light(func() []probe.Candidate {
+	return func(*engine.Engine) []probe.Candidate {
 		return probe.Grid("C", *c, func(c float64) probe.Probe { options.C = c; return options })
-	})
+	}
 }
 
 func linearSVMFlags(flags *pflag.FlagSet) probeBuilder {
@@ -77,10 +72,10 @@ func linearSVMFlags(flags *pflag.FlagSet) probeBuilder {
 	loss := choiceFlag(flags, "loss", "cost of a margin below 1", probe.SquaredHinge, probe.Hinge)
 	flags.Float64Var(&options.Tolerance, "tolerance", 1e-8, "violation of the optimality conditions at the end, in units of the margin")
 	flags.IntVar(&options.MaxIterations, "max-iterations", 1000, "Newton steps a class")
-	return light(func() []probe.Candidate {
+	return func(*engine.Engine) []probe.Candidate {
 		options.Loss = loss.value
 		return probe.Grid("C", *c, func(c float64) probe.Probe { options.C = c; return options })
-	})
+	}
 }
 
 func kernelSVMFlags(flags *pflag.FlagSet) probeBuilder {
@@ -90,10 +85,10 @@ func kernelSVMFlags(flags *pflag.FlagSet) probeBuilder {
 	flags.Float64Var(&options.Gamma, "gamma", 0, "of the RBF kernel; 0: 1/(features × variance), scikit-learn's \"scale\"")
 	flags.Float64Var(&options.Tolerance, "tolerance", 1e-8, "violation of the optimality conditions at the end, in units of the margin")
 	flags.IntVar(&options.MaxIterations, "max-iterations", 10_000_000, "steps of sequential minimal optimisation a pair of classes")
-	return light(func() []probe.Candidate {
+	return func(*engine.Engine) []probe.Candidate {
 		options.Kernel = kernel.value
 		return probe.Grid("C", *c, func(c float64) probe.Probe { options.C = c; return options })
-	})
+	}
 }
 
 func perceptronFlags(flags *pflag.FlagSet) probeBuilder {
@@ -104,16 +99,9 @@ func perceptronFlags(flags *pflag.FlagSet) probeBuilder {
 	flags.Float64Var(&options.WeightDecay, "weight-decay", options.WeightDecay, "of Adam, in the gradient")
 	flags.IntVar(&options.Batch, "batch", options.Batch, "samples a step")
 	flags.IntVar(&options.Epochs, "epochs", options.Epochs, "passes over the training set; with a validation set the best epoch's weights are kept")
-	var spec string
-	flags.StringVar(&spec, "engine", "", "auto, xla, xla:PATH or go (default $NOISEBOOK_ENGINE, then auto)")
-	return func(ctx context.Context) ([]probe.Candidate, func(), error) {
-		e, err := engine.Open(ctx, spec)
-		if err != nil {
-			return nil, nil, err
-		}
-		machine := mlp.New(e)
-		candidates := probe.Grid("rate", *rates, func(rate float64) probe.Probe { options.Rate = rate; return machine.Probe(options) })
-		return candidates, func() { machine.Close(); e.Close() }, nil
+	return func(e *engine.Engine) []probe.Candidate {
+		machine := mlp.New(e) // the engine frees its programs when it closes
+		return probe.Grid("rate", *rates, func(rate float64) probe.Probe { options.Rate = rate; return machine.Probe(options) })
 	}
 }
 
@@ -122,7 +110,7 @@ func kMeansFlags(flags *pflag.FlagSet) probeBuilder {
 	flags.IntVar(&options.Clusters, "clusters", 0, "number of clusters; 0: as many as classes")
 	flags.IntVar(&options.Restarts, "restarts", 10, "k-means++ starts, the one of least inertia is kept")
 	flags.IntVar(&options.MaxIterations, "max-iterations", 300, "centre updates a start")
-	return light(func() []probe.Candidate { return []probe.Candidate{{Probe: options}} })
+	return func(*engine.Engine) []probe.Candidate { return []probe.Candidate{{Probe: options}} }
 }
 
 func propagationFlags(flags *pflag.FlagSet) probeBuilder {
@@ -132,7 +120,7 @@ func propagationFlags(flags *pflag.FlagSet) probeBuilder {
 	flags.Float64Var(&options.Tolerance, "tolerance", 1e-10, "relative residual of the conjugate gradients")
 	flags.IntVar(&options.MaxIterations, "max-iterations", 1000, "conjugate gradient steps")
 	flags.IntVar(&options.AlignRounds, "align", 0, "rounds of distribution alignment; LaplaceNet takes 100")
-	return light(func() []probe.Candidate { return []probe.Candidate{{Probe: options}} })
+	return func(*engine.Engine) []probe.Candidate { return []probe.Candidate{{Probe: options}} }
 }
 
 func penaltyFlag(flags *pflag.FlagSet) *[]float64 {

@@ -9,21 +9,18 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"noisebook/pkg/arrayfile"
 	"noisebook/pkg/npy"
 	"noisebook/pkg/probe"
 )
 
 // readCodes reads a matrix [samples, features].
-func readCodes(path string) (*mat.Dense, error) {
-	array, err := npy.Open(path)
+func readCodes(source string) (*mat.Dense, error) {
+	array, err := arrayfile.Open(source)
 	if err != nil {
 		return nil, err
 	}
-	x, err := array.Dense()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return x, nil
+	return array.Matrix()
 }
 
 // readLabelled reads codes and their labels.
@@ -31,14 +28,12 @@ func readLabelled(codes, labels string) (set probe.Set, err error) {
 	if set.X, err = readCodes(codes); err != nil {
 		return set, err
 	}
-	array, err := npy.Open(labels)
+	array, err := arrayfile.Open(labels)
 	if err != nil {
 		return set, err
 	}
-	if set.Labels, err = array.Ints(); err != nil {
-		return set, fmt.Errorf("%s: %w", labels, err)
-	}
-	return set, nil
+	set.Labels, err = array.Ints()
+	return set, err
 }
 
 // writeProbe writes what was fitted and what it predicts to a folder, and

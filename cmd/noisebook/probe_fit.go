@@ -13,6 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"noisebook/pkg/arrayfile"
+	"noisebook/pkg/dense"
+	"noisebook/pkg/engine"
 	"noisebook/pkg/probe"
 )
 
@@ -24,6 +27,7 @@ type probeRun struct {
 	components  int
 	auc         bool
 	out         string
+	engine      string
 }
 
 type probePaths struct{ codes, labels string }
@@ -39,8 +43,9 @@ func newProbeFitCommand(kind probeKind) *cobra.Command {
 		Short: strings.ToUpper(kind.what[:1]) + kind.what[1:],
 		Long: fmt.Sprintf(`%s%s.
 
-TRAIN and TEST stand for --train and --test. With --out the fitted numbers and
-the test set's predictions are written as .npy files.`, strings.ToUpper(kind.what[:1]), kind.what[1:]),
+TRAIN and TEST stand for --train and --test. Files are %s;
+FILE#NAME takes an array of an .npz or columns of a table. With --out the fitted numbers and
+the test set's predictions are written as .npy files.`, strings.ToUpper(kind.what[:1]), kind.what[1:], arrayfile.Extensions),
 		Example: fmt.Sprintf("  noisebook probe %s --train x.npy --train-labels y.npy --test xt.npy --test-labels yt.npy", kind.name),
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -50,7 +55,7 @@ the test set's predictions are written as .npy files.`, strings.ToUpper(kind.wha
 				}
 				run.paths[part].codes = args[i]
 			}
-			return run.run(command, kind.name, build)
+			return run.run(command, kind, build)
 		},
 	}
 	flags := command.Flags()
@@ -66,6 +71,7 @@ the test set's predictions are written as .npy files.`, strings.ToUpper(kind.wha
 	flags.IntVar(&run.components, "components", 0, "project on that many principal components of the training set first; 0: none")
 	flags.BoolVar(&run.auc, "auc", false, "measure the area under the ROC curve too")
 	flags.StringVar(&run.out, "out", "", "folder for predictions.npy, scores.npy and, where there are any, coefficients.npy, intercepts.npy, …")
+	flags.StringVar(&run.engine, "engine", "", "auto, xla, xla:PATH or go: what computes large products (default Go) and a perceptron (default $NOISEBOOK_ENGINE, then auto)")
 	return command
 }
 
@@ -83,28 +89,20 @@ type probeOutcome struct {
 	Written  []string                      `json:"written,omitempty"`
 }
 
-func (r probeRun) run(command *cobra.Command, name string, build probeBuilder) error {
+func (r probeRun) run(command *cobra.Command, kind probeKind, build probeBuilder) error {
 	ctx := command.Context()
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	splits, err := r.read()
 	if err != nil {
-		return fmt.Errorf("probe %s: %w", name, err)
+		return fmt.Errorf("probe %s: %w", kind.name, err)
 	}
-	candidates, release, err := build(ctx)
+	candidates, release, err := r.candidates(ctx, kind, build)
 	if err != nil {
 		return err
 	}
 	defer release()
-	for i := range candidates {
-		if r.components != 0 {
-			candidates[i].Probe = probe.Principal{Components: r.components, Probe: candidates[i].Probe}
-		}
-		if r.standardize {
-			candidates[i].Probe = probe.Standardized{Probe: candidates[i].Probe}
-		}
-	}
 	metrics := []probe.Metric{probe.Accuracy}
 	if r.auc {
 		metrics = append(metrics, probe.AUC)
@@ -115,7 +113,7 @@ func (r probeRun) run(command *cobra.Command, name string, build probeBuilder) e
 		return err
 	}
 	printed := probeOutcome{
-		Probe: name, Settings: settingsOf(command), Samples: map[string]int{}, Features: splits.Train.Features(),
+		Probe: kind.name, Settings: settingsOf(command), Samples: map[string]int{}, Features: splits.Train.Features(),
 		Values: map[string]map[string]*number{}, Seconds: time.Since(start).Seconds(),
 	}
 	for part, set := range map[string]probe.Set{"train": splits.Train, "validation": splits.Validation, "test": splits.Test} {
@@ -142,6 +140,39 @@ func (r probeRun) run(command *cobra.Command, name string, build probeBuilder) e
 		}
 	}
 	return printed.print(command)
+}
+
+// candidates makes the probes to choose among, on the engine where that is
+// asked for or needed; release gives back what they hold.
+func (r probeRun) candidates(ctx context.Context, kind probeKind, build probeBuilder) ([]probe.Candidate, func(), error) {
+	var e *engine.Engine
+	release := func() {}
+	if r.engine != "" || kind.onEngine {
+		var err error
+		if e, err = engine.Open(ctx, r.engine); err != nil {
+			return nil, nil, err
+		}
+		release = e.Close
+	}
+	if r.engine != "" {
+		products, err := e.Products()
+		if err != nil {
+			release()
+			return nil, nil, err
+		}
+		restore := dense.Use(products)
+		release = func() { restore(); e.Close() }
+	}
+	candidates := build(e)
+	for i := range candidates {
+		if r.components != 0 {
+			candidates[i].Probe = probe.Principal{Components: r.components, Probe: candidates[i].Probe}
+		}
+		if r.standardize {
+			candidates[i].Probe = probe.Standardized{Probe: candidates[i].Probe}
+		}
+	}
+	return candidates, release, nil
 }
 
 // read opens the files; the validation set may be missing.

@@ -155,3 +155,24 @@ func TestProbeListCommand(t *testing.T) {
 		}
 	}
 }
+
+func TestProbeCommandReadsTables(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string {
+		path := filepath.Join(dir, name+".csv")
+		table := "width,height,class\n1,0,0\n2,1,0\n1,1,0\n5,4,1\n4,5,1\n5,5,1\n"
+		if err := os.WriteFile(path, []byte(table), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	train, test := path("train"), path("test")
+	text, err := executeMetric(t, newProbeCommand(), "linear-svm", train+"#width,height", test+"#width,height",
+		"--train-labels", train+"#class", "--test-labels", test+"#class", "--loss", "hinge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text, "accuracy 1.0000") || !strings.Contains(text, "2 features, 2 classes") {
+		t.Errorf("text:\n%s", text)
+	}
+}
