@@ -63,7 +63,7 @@ func newRootCommand() *cobra.Command {
 		newSetupCommand(), newDoctorCommand(), newDemoCommand(), newLabCommand(), newKernelCommand(),
 		newListCommand(), newRunCommand(), newVerifyCommand(), newFiguresCommand(), newNotebooksCommand(),
 		newRunsCommand(), newShowCommand(),
-		newDataCommand(), newMetricCommand(), newProbeCommand(), newWeightsCommand(),
+		newDataCommand(), newFeaturesCommand(), newMetricCommand(), newProbeCommand(), newWeightsCommand(),
 		newParityCommand(newParityProcessCommand(), newParityJointCommand(), newParityMetricCommand()),
 		newBenchCommand(),
 	)

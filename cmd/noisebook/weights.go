@@ -23,10 +23,30 @@ import (
 func newWeightsCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "weights",
-		Short: "Convert and ship trained weights",
+		Short: "Fetch, convert and ship trained weights",
 	}
-	command.AddCommand(newWeightsImportCommand(), newWeightsShipCommand())
+	command.AddCommand(newWeightsGetCommand(), newWeightsImportCommand(), newWeightsShipCommand())
 	return command
+}
+
+func newWeightsGetCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "get inception",
+		Short: "Make sure that the published weights of a feature network are on this machine",
+		Long: "Looks for the weights of the FID's Inception-v3 in the folders of NOISEBOOK_DATA and in the cache, and\n" +
+			"fetches them (96 MB) when they are nowhere. Their SHA-256 is checked. The path is printed.",
+		Example:   "  noisebook weights get inception",
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"inception"},
+		RunE: func(command *cobra.Command, _ []string) error {
+			path, err := fetchInception(command)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(command.OutOrStdout(), path)
+			return err
+		},
+	}
 }
 
 func newWeightsImportCommand() *cobra.Command {

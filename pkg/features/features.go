@@ -22,7 +22,7 @@ type Network interface {
 	// Name is the network's kind, such as "inception".
 	Name() string
 	// Settings are all that the features depend on beside the images: which
-	// output, how images are brought to size, which weights.
+	// layer, how images are brought to size, which weights.
 	Settings() map[string]string
 	// UsesEngine says whether Extract needs an engine.
 	UsesEngine() bool

@@ -15,24 +15,24 @@ import (
 	"noisebook/pkg/train"
 )
 
-// Output names a layer of Inception that metrics use.
-type Output string
+// Layer names an output of Inception that metrics use.
+type Layer string
 
-// The outputs, by width.
+// The layers, by width.
 const (
-	Pool3             Output = "pool3"               // 2048: FID, KID, precision and recall
-	Mixed6            Output = "mixed6"              // 768
-	Pool2             Output = "pool2"               // 192
-	Pool1             Output = "pool1"               // 64
-	Spatial           Output = "spatial"             // 2023 = 17·17·7: sFID
-	Logits            Output = "logits"              // 1008
-	LogitsWithoutBias Output = "logits-without-bias" // 1008
-	Probabilities     Output = "probabilities"       // 1008, softmax of the logits without bias: Inception Score
+	Pool3             Layer = "pool3"               // 2048: FID, KID, precision and recall
+	Mixed6            Layer = "mixed6"              // 768
+	Pool2             Layer = "pool2"               // 192
+	Pool1             Layer = "pool1"               // 64
+	Spatial           Layer = "spatial"             // 2023 = 17·17·7: sFID
+	Logits            Layer = "logits"              // 1008
+	LogitsWithoutBias Layer = "logits-without-bias" // 1008
+	Probabilities     Layer = "probabilities"       // 1008, softmax of the logits without bias: Inception Score
 )
 
-// Outputs are all of them.
-func Outputs() []Output {
-	return []Output{Pool3, Mixed6, Pool2, Pool1, Spatial, Logits, LogitsWithoutBias, Probabilities}
+// Layers are all of them.
+func Layers() []Layer {
+	return []Layer{Pool3, Mixed6, Pool2, Pool1, Spatial, Logits, LogitsWithoutBias, Probabilities}
 }
 
 // Preprocessing says whose way of bringing images to 299×299 and to the
@@ -52,14 +52,14 @@ func Preprocessings() []Preprocessing { return []Preprocessing{TorchFidelity, Py
 // InceptionOptions choose what Inception gives; the zero value is what the FID
 // of the original code and of torch-fidelity is made from.
 type InceptionOptions struct {
-	Output     Output        // empty means Pool3
+	Layer      Layer         // empty means Pool3
 	Preprocess Preprocessing // empty means TorchFidelity
 	// Size is the side that images are brought to; 0 means 299, which all
 	// published distances take. Other sizes are for tests of the code.
 	Size int
 }
 
-// Inception is the network of [nn.Inception] with weights, an output and a preprocessing.
+// Inception is the network of [nn.Inception] with weights, a layer and a preprocessing.
 type Inception struct {
 	options InceptionOptions
 	layout  *nn.Layout
@@ -71,8 +71,8 @@ type Inception struct {
 // NewInception reads weights from a file: the published state dict as .pth,
 // which [InceptionWeights] finds, or the same names as .safetensors.
 func NewInception(path string, options InceptionOptions) (*Inception, error) {
-	if options.Output == "" {
-		options.Output = Pool3
+	if options.Layer == "" {
+		options.Layer = Pool3
 	}
 	if options.Preprocess == "" {
 		options.Preprocess = TorchFidelity
@@ -80,7 +80,7 @@ func NewInception(path string, options InceptionOptions) (*Inception, error) {
 	if options.Size == 0 {
 		options.Size = nn.InceptionSize
 	}
-	if err := oneOf("output", options.Output, Outputs()); err != nil {
+	if err := oneOf("layer", options.Layer, Layers()); err != nil {
 		return nil, err
 	}
 	if err := oneOf("preprocessing", options.Preprocess, Preprocessings()); err != nil {
@@ -133,9 +133,9 @@ func openStateDict(path string) (nn.StateDict, func() error, error) {
 // Name is "inception".
 func (n *Inception) Name() string { return "inception" }
 
-// Settings names the output, the preprocessing and the weights.
+// Settings name the layer, the preprocessing and the weights.
 func (n *Inception) Settings() map[string]string {
-	settings := map[string]string{"output": string(n.options.Output), "preprocess": string(n.options.Preprocess), "weights": n.origin}
+	settings := map[string]string{"layer": string(n.options.Layer), "preprocess": string(n.options.Preprocess), "weights": n.origin}
 	if n.options.Size != nn.InceptionSize {
 		settings["size"] = fmt.Sprint(n.options.Size)
 	}
@@ -149,12 +149,12 @@ func (n *Inception) UsesEngine() bool { return true }
 // processor; larger batches are no faster.
 const inceptionBatch = 16
 
-// Each gives a row of the output's width an image.
+// Each gives a row of the layer's width an image.
 func (n *Inception) Each(ctx context.Context, e *engine.Engine, images Images, from int, sink Sink) error {
 	net := train.Network{Layout: n.layout, Statistics: &nn.Layout{}}
-	x, err := newExtractor(e, "inception "+string(n.options.Output), net, train.Weights{Values: n.weights}, min(inceptionBatch, images.Len()),
+	x, err := newExtractor(e, "inception "+string(n.options.Layer), net, train.Weights{Values: n.weights}, min(inceptionBatch, images.Len()),
 		func(p *nn.Pass, images *graph.Node, _ []*graph.Node) []*graph.Node {
-			return []*graph.Node{n.options.Output.of(n.network.Forward(p, images))}
+			return []*graph.Node{n.options.Layer.of(n.network.Forward(p, images))}
 		})
 	if err != nil {
 		return err
@@ -171,8 +171,8 @@ func (n *Inception) Each(ctx context.Context, e *engine.Engine, images Images, f
 	}, sink.first)
 }
 
-func (o Output) of(taps nn.InceptionTaps) *graph.Node {
-	switch o {
+func (l Layer) of(taps nn.InceptionTaps) *graph.Node {
+	switch l {
 	case Mixed6:
 		return taps.Mixed6
 	case Pool2:

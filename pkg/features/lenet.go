@@ -99,7 +99,7 @@ func (n *TrainedLeNet) Name() string { return "lenet" }
 
 // Settings name the weights and the layer.
 func (n *TrainedLeNet) Settings() map[string]string {
-	return map[string]string{"output": "last hidden layer, 84", "weights": n.origin}
+	return map[string]string{"layer": "last hidden, 84", "weights": n.origin}
 }
 
 // UsesEngine is true.

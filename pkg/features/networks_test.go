@@ -167,11 +167,11 @@ func TestUNetNoise(t *testing.T) {
 }
 
 // Extract gives each image its own features, through the preprocessing and the
-// output that were chosen, whatever its size and place in a batch.
+// layer that were chosen, whatever its size and place in a batch.
 func TestInceptionOfEachImage(t *testing.T) {
 	e := openXLA(t)
 	layout := &nn.Layout{}
-	n := &Inception{options: InceptionOptions{Output: Pool1, Preprocess: CleanFID, Size: 75}, layout: layout, network: nn.NewInception(layout)}
+	n := &Inception{options: InceptionOptions{Layer: Pool1, Preprocess: CleanFID, Size: 75}, layout: layout, network: nn.NewInception(layout)}
 	n.weights = layout.Initialize(1)
 	images := inTurn{formula(10, 20), formula(100, 80), formula(75, 75)}
 	got, err := Collect(t.Context(), n, e, images, nil)
@@ -215,7 +215,7 @@ func TestNewInceptionRefuses(t *testing.T) {
 		path    string
 		options InceptionOptions
 	}{
-		"unknown output":        {"testdata/resize.safetensors", InceptionOptions{Output: "pool4"}},
+		"unknown layer":         {"testdata/resize.safetensors", InceptionOptions{Layer: "pool4"}},
 		"unknown preprocessing": {"testdata/resize.safetensors", InceptionOptions{Preprocess: "bicubic"}},
 		"none.pth":              {"none.pth", InceptionOptions{}},
 		"no Conv2d_1a_3x3":      {"testdata/resize.safetensors", InceptionOptions{}},

@@ -156,7 +156,7 @@ func (n UNetAt) Name() string { return "unet" }
 // Settings name the maps, the timestep, the seed of the noise and the weights.
 func (n UNetAt) Settings() map[string]string {
 	return map[string]string{
-		"part": string(n.part()), "timestep": strconv.Itoa(n.Timestep), "seed": strconv.FormatUint(n.Seed, 10), "weights": n.Origin,
+		"layer": string(n.part()), "timestep": strconv.Itoa(n.Timestep), "seed": strconv.FormatUint(n.Seed, 10), "weights": n.Origin,
 	}
 }
 

@@ -79,6 +79,24 @@ func (a *Archive) Read(name string) (*Array, error) {
 	return array, nil
 }
 
+// Header reads the start of one array.
+func (a *Archive) Header(name string) (Header, error) {
+	entry, ok := a.entries[name]
+	if !ok {
+		return Header{}, fmt.Errorf("%s: npz: no array %q; there are %s", a.path, name, strings.Join(a.names, ", "))
+	}
+	content, err := entry.Open()
+	if err != nil {
+		return Header{}, fmt.Errorf("%s: npz: %w", a.path, err)
+	}
+	defer content.Close()
+	h, err := describe(content)
+	if err != nil {
+		return Header{}, fmt.Errorf("%s: array %q: %w", a.path, name, err)
+	}
+	return h, nil
+}
+
 func readEntry(entry *zip.File, fileSize int64) (array *Array, err error) {
 	content, err := entry.Open()
 	if err != nil {

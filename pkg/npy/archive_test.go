@@ -45,6 +45,12 @@ func TestArchiveRoundTrip(t *testing.T) {
 	if got, err := labels.Ints(); err != nil || !slices.Equal(got, []int{7, 8, 9}) || !slices.Equal(labels.Shape(), []int{1, 3}) {
 		t.Errorf("labels are %v of shape %v, %v", got, labels.Shape(), err)
 	}
+	if h, err := a.Header("labels"); err != nil || !slices.Equal(h.Shape, []int{1, 3}) || h.Type != "int64" {
+		t.Errorf("header of the labels: %v, %v", h, err)
+	}
+	if _, err := a.Header("sigma"); err == nil {
+		t.Error("the header of an array that is not there")
+	}
 	if _, err := a.Read("sigma"); err == nil || !strings.Contains(err.Error(), `no array "sigma"; there are mu, labels`) {
 		t.Errorf("an array that is not there: %v", err)
 	}

@@ -186,6 +186,24 @@ func TestSaveAndOpen(t *testing.T) {
 	}
 }
 
+func TestReadHeader(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.npy")
+	for descr, want := range map[string]string{"<f8": "float64", ">f4": "float32", "<i2": "int64", "|u1": "uint8", "|b1": "uint8", "<c16": "<c16"} {
+		if err := os.WriteFile(path, file("{'descr': '"+descr+"', 'fortran_order': False, 'shape': (3, 2), }"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if h, err := ReadHeader(path); err != nil || h.Type != want || !slices.Equal(h.Shape, []int{3, 2}) {
+			t.Errorf("%s: %v, %v; want %s", descr, h, err, want)
+		}
+	}
+	if err := os.WriteFile(path, []byte("text of no array"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadHeader(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("a text: %v", err)
+	}
+}
+
 // Rows are parts of what Dense returns, of every type.
 func TestRows(t *testing.T) {
 	check := func(array *Array, err error) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 
 	npyio "codeberg.org/sbinet/npyio/npy"
 )
@@ -37,6 +38,45 @@ func Open(path string) (*Array, error) {
 		return nil, fmt.Errorf("%s: npy: more bytes than shape %v of %s needs; save one array a file", path, array.shape, array.Type())
 	}
 	return array, nil
+}
+
+// Header is what a file says of its array before the elements.
+type Header struct {
+	Shape []int
+	Type  string // as [Array.Type]; NumPy's own name where such elements are not read
+}
+
+// ReadHeader reads the start of a file.
+func ReadHeader(path string) (Header, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Header{}, fmt.Errorf("npy: %w", err)
+	}
+	defer file.Close()
+	h, err := describe(file)
+	if err != nil {
+		return Header{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return h, nil
+}
+
+func describe(r io.Reader) (Header, error) {
+	header, _, err := readHeader(r)
+	if err != nil {
+		return Header{}, err
+	}
+	h := Header{Shape: header.Descr.Shape, Type: strings.Trim(header.Descr.Type, "'")}
+	switch strings.TrimLeft(h.Type, "<>|") {
+	case "f8":
+		h.Type = "float64"
+	case "f4":
+		h.Type = "float32"
+	case "i8", "i4", "u4", "i2", "u2", "i1":
+		h.Type = "int64"
+	case "u1", "b1":
+		h.Type = "uint8"
+	}
+	return h, nil
 }
 
 // Read reads one array from r and nothing behind it.
