@@ -31,5 +31,17 @@ __attribute__((constructor)) static void keep_memory(void) {
 	free(block);
 #endif
 }
+
+static int64_t allocated(void) {
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 33)
+	return (int64_t)mallinfo2().uordblks;
+#endif
+#endif
+	return 0;
+}
 */
 import "C"
+
+// allocated is how many bytes of the C heap are in use, 0 where that is not known.
+func allocated() int64 { return int64(C.allocated()) }

@@ -22,7 +22,8 @@ type Program struct {
 	build    Build
 	exec     *graph.Exec
 	compiled atomic.Bool
-	called   atomic.Int64 // when last, in Unix nanoseconds
+	idle     int64 // bytes that were allocated before the last call
+	working  int64 // bytes that it took
 }
 
 // Compilation is what a compilation cost.
@@ -76,23 +77,27 @@ func (p *Program) Call(args ...any) (outputs []*tensors.Tensor, err error) {
 	}
 	defer p.recovered(&err)
 	p.settle()
+	p.idle = allocated()
 	outputs, err = p.exec.Call(args...)
+	p.working = allocated() - p.idle
 	if err != nil {
 		return nil, p.describe(err)
 	}
 	return outputs, nil
 }
 
-// settle lets the plugin free the working memory of the call before, which it
-// does a moment after the outputs can be read. A call in that moment takes a
-// second piece beside it and leaves the heap in pieces that fit neither: a
-// training step's process grew to thrice its working memory. Short calls do not
-// wait, because they have little memory and less time.
+// settle waits, for a twentieth of a second at most, until the plugin has freed
+// the working memory of the call before, which it does a moment after the outputs
+// can be read. A call in that moment would take a second piece beside it and leave
+// the heap in pieces that fit neither: a training step's process grew to thrice
+// its working memory.
 func (p *Program) settle() {
-	const moment = 2 * time.Millisecond
-	now := time.Now()
-	if last := p.called.Swap(now.UnixNano()); last > 0 && now.Sub(time.Unix(0, last)) > 100*moment {
-		time.Sleep(moment)
+	const large, step, patience = 64 << 20, time.Millisecond, 50
+	for range patience {
+		if p.working < large || allocated() < p.idle+p.working/2 {
+			return
+		}
+		time.Sleep(step)
 	}
 }
 

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package engine
+
+// allocated is how many bytes of the C heap are in use, 0 where that is not known.
+func allocated() int64 { return 0 }
