@@ -71,10 +71,10 @@ func newBenchUNetCommand() *cobra.Command {
            classifier's loss for every feature map, decoder
 
 Each is compiled, run once, then timed --runs times. GFLOP counts the
-multiply-adds of convolutions and matrix products that the step cannot do
-without, twice each; the share is of a product of square float32 matrices,
-timed in the same run. Peak memory is the whole process's: --only train
-gives that of training alone.
+multiply-adds of convolutions and matrix products, twice each, as the network
+is defined; "in graph" has those of our program, fewer where it rewrites a
+layer. The share is of a product of square float32 matrices, timed in the same
+run. Peak memory is the whole process's: --only train gives that of training.
 
 Multipliers follow from the size as in the paper (28: 1,2,2; 32: 1,2,2,2;
 64: 1,2,3,4) unless given. Attention is given by downsampling factors.`,
@@ -163,8 +163,8 @@ type benchTiming struct {
 	Seconds    []float64 `json:"seconds"` // in the order of the runs
 	Median     float64   `json:"median_seconds"`
 	Min        float64   `json:"min_seconds"`
-	Needed     float64   `json:"operations"`       // floating-point operations that the step needs
-	InGraph    float64   `json:"graph_operations"` // … that its graph has
+	Needed     float64   `json:"operations"`       // floating-point operations of the step, as the network is defined
+	InGraph    float64   `json:"graph_operations"` // … as our graph has them
 	MatmulPart float64   `json:"share_of_matmul"`  // Needed / Median / Matmul
 }
 

@@ -121,8 +121,8 @@ func countJoint(c joint.Config) jointWork {
 	return w
 }
 
-// jointOperations is the floating-point operations that each measure needs for
-// a batch: two for every multiply-add of a convolution or matrix product.
+// jointOperations is the floating-point operations of each measure for a batch, as
+// the network is defined: two for every multiply-add of a convolution or matrix product.
 //
 // Training runs the encoder on noised and on clean images. A guided step needs
 // gradients by activations alone, from the head back to the first feature map.
