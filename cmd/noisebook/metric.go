@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"noisebook/pkg/arrayfile"
+	"noisebook/pkg/dense"
+	"noisebook/pkg/engine"
 	"noisebook/pkg/metric"
 )
 
@@ -23,10 +26,12 @@ func newMetricCommand() *cobra.Command {
 
 An input is a file that ends in ` + arrayfile.Extensions + `. A part of a
 file is named behind a #: an array of an archive (run.npz#features) or columns of
-a table (table.csv#score,age). Every value is printed with its n and settings.`,
+a table (table.csv#score,age). Comparisons of sets take images too: a folder of
+pictures, an array of uint8 or a data set's part (mnist/test), and then ask for a
+feature network. Every value is printed with its n and settings.`,
 		Example: `  noisebook metric list
   noisebook metric fid generated.npy real.npy
-  noisebook metric fid generated.npy statistics.npz
+  noisebook metric fid samples/ statistics.npz --features inception
   noisebook metric auc predictions.csv#score predictions.csv#label --bootstrap 1000 --interval bca
   noisebook metric kid generated.parquet real.parquet --subset-size 500 --json`,
 	}
@@ -47,6 +52,7 @@ type evaluator struct {
 	reference  string   // the implementation it is held against
 	call       string   // in Go
 	example    string   // arguments and flags
+	heavy      bool     // it multiplies large matrices
 	build      func(flags *pflag.FlagSet) evaluate
 }
 
@@ -60,6 +66,7 @@ func evaluators() []evaluator {
 func newEvaluatorCommand(e evaluator) *cobra.Command {
 	var in metricInputs
 	var options bootstrapFlags
+	var engineSpec string
 	command := &cobra.Command{
 		Use:     e.name + " " + strings.Join(e.inputs, " ") + " [flags]",
 		Short:   e.definition,
@@ -68,9 +75,20 @@ func newEvaluatorCommand(e evaluator) *cobra.Command {
 		Args:    cobra.ExactArgs(len(e.inputs)),
 	}
 	run := e.build(command.Flags())
+	if slices.Contains(e.inputs, generatedInput) {
+		in.choice.addFlags(command.Flags(), "features")
+	}
+	if e.heavy {
+		command.Flags().StringVar(&engineSpec, "engine", "", "auto, xla, xla:PATH or go: what computes large products (default Go)")
+	}
 	options.addFlags(command.Flags())
 	command.RunE = func(command *cobra.Command, args []string) error {
 		in.command, in.sources, in.seed = command, args, options.seed
+		release, err := multiplyOn(command.Context(), engineSpec)
+		if err != nil {
+			return err
+		}
+		defer release()
 		result, err := run(&in)
 		if err != nil {
 			return err
@@ -83,6 +101,25 @@ func newEvaluatorCommand(e evaluator) *cobra.Command {
 		return printReport(command, report)
 	}
 	return command
+}
+
+// multiplyOn computes large products on an engine until release is called; with
+// no engine named they stay in Go.
+func multiplyOn(ctx context.Context, engineSpec string) (release func(), err error) {
+	if engineSpec == "" {
+		return func() {}, nil
+	}
+	e, err := engine.Open(ctx, engineSpec)
+	if err != nil {
+		return nil, err
+	}
+	products, err := e.Products()
+	if err != nil {
+		e.Close()
+		return nil, err
+	}
+	restore := dense.Use(products)
+	return func() { restore(); e.Close() }, nil
 }
 
 // bootstrapFlags ask for confidence intervals.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ type metricInputs struct {
 	command *cobra.Command
 	sources []string
 	seed    uint64
+	choice  featureChoice
 	read    []inputReport
 }
 
@@ -87,31 +89,78 @@ func (f featureInput) gaussian() (metric.Gaussian, error) {
 	return metric.FitGaussian(f.features)
 }
 
-// featureSets opens arguments as feature sets [samples, features]. Of a .npz
-// file with mu and sigma it reads those, if statistics are of use.
-func (in *metricInputs) featureSets(statistics func(path string) (features.Statistics, error)) ([]featureInput, error) {
+// featureSets opens arguments as feature sets [samples, features]: arrays as
+// they are, images through the feature network that the flags choose, by
+// Inception's layer where they leave that open. Of a .npz file with mu and sigma
+// it reads those, if statistics are of use.
+func (in *metricInputs) featureSets(layer features.Layer, statistics func(path string) (features.Statistics, error)) ([]featureInput, error) {
 	sets := make([]featureInput, len(in.sources))
+	in.read = make([]inputReport, len(in.sources))
+	var images []int // the arguments that are
 	for i, source := range in.sources {
+		in.read[i].Source = source
 		if statistics != nil && holdsStatistics(source) {
 			s, err := statistics(source)
 			if err != nil {
 				return nil, err
 			}
-			sets[i].statistics = &metric.Gaussian{Samples: s.Samples, Mean: s.Mean, Covariance: s.Covariance}
-			in.read = append(in.read, inputReport{Source: source, Shape: []int{len(s.Mean)}})
+			gaussian := metric.Gaussian(s)
+			sets[i].statistics = &gaussian
+			in.read[i].Shape = []int{len(s.Mean)}
 			continue
 		}
-		var err error
-		if sets[i].features, err = in.matrix(i); err != nil {
+		if isPictures, err := isImages(source); err != nil {
+			return nil, err
+		} else if isPictures {
+			images = append(images, i)
+			continue
+		}
+		array, err := arrayfile.Open(source)
+		if err != nil {
+			return nil, err
+		}
+		in.read[i].Shape = array.Shape
+		if sets[i].features, err = array.Matrix(); err != nil {
 			return nil, err
 		}
 	}
-	return sets, nil
+	if len(images) == 0 {
+		if in.choice.chosen() {
+			return nil, fmt.Errorf("metric: --features is for images; %s: no images", strings.Join(in.sources, ", "))
+		}
+		return sets, nil
+	}
+	return sets, in.measure(sets, images, layer)
+}
+
+// measure extracts the features of the arguments that are images.
+func (in *metricInputs) measure(sets []featureInput, images []int, layer features.Layer) error {
+	paths := make([]string, len(images))
+	for k, i := range images {
+		paths[k] = in.sources[i]
+	}
+	if !in.choice.chosen() {
+		return fmt.Errorf("metric: %s holds images; choose a feature network with --features: %s", paths[0], featureNetworks)
+	}
+	if in.choice.layer == "" && in.choice.network == "inception" {
+		in.choice.layer = string(layer)
+	}
+	measured, err := in.choice.measure(in.command, paths...)
+	if err != nil {
+		return err
+	}
+	for k, i := range images {
+		samples, dimension := measured[k].Features.Dims()
+		sets[i].features = measured[k].Features
+		in.read[i].Shape = []int{samples, dimension}
+		in.read[i].Checksum, in.read[i].Run, in.read[i].Network = measured[k].Checksum, measured[k].Run, in.choice.settings()
+	}
+	return nil
 }
 
 // featurePair is both sets' features, for metrics that statistics do not do for.
 func (in *metricInputs) featurePair() (generated, real *mat.Dense, err error) {
-	sets, err := in.featureSets(nil)
+	sets, err := in.featureSets("", nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // labelEvaluators judge scores, predictions or codes by labels.
 var labelEvaluators = []evaluator{
 	{
-		name: "silhouette", inputs: []string{"CODES", "LABELS"}, best: "1",
+		name: "silhouette", heavy: true, inputs: []string{"CODES", "LABELS"}, best: "1",
 		definition: "mean of (b-a)/max(a, b): how much nearer a sample is to its own cluster than to the next",
 		reference:  "scikit-learn", call: "metric.Silhouette",
 		example: "codes.npy labels.npy", build: buildSilhouette,

@@ -75,8 +75,11 @@ type metricReport struct {
 
 // inputReport says what was read.
 type inputReport struct {
-	Source string `json:"source"`
-	Shape  []int  `json:"shape,omitempty"`
+	Source   string         `json:"source"`
+	Shape    []int          `json:"shape,omitempty"`
+	Checksum string         `json:"sha256,omitempty"`  // of images
+	Run      string         `json:"run,omitempty"`     // that measured their features
+	Network  map[string]any `json:"network,omitempty"` // that measured them, with its settings
 }
 
 func newMetricReport(name string, scores []keyedScore) metricReport {
@@ -153,6 +156,9 @@ func (i inputReport) String() string {
 	text := i.Source
 	if i.Shape != nil {
 		text += fmt.Sprintf(" %v", i.Shape)
+	}
+	if choices := (metric.Score{Settings: i.Network}).Choices(); choices != "" {
+		text += " (" + choices + ")"
 	}
 	return text
 }

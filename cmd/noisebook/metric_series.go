@@ -22,7 +22,7 @@ var seriesEvaluators = []evaluator{
 		example: "table.csv#alpha table.csv#precision", build: buildSpearman,
 	},
 	{
-		name: "mean-sd", inputs: []string{"VALUES"}, best: "",
+		name: "mean-sd", inputs: []string{"VALUES"}, best: "–",
 		definition: "mean and sample standard deviation (divisor n-1) of a series, such as one value a seed",
 		reference:  "NumPy with ddof=1", call: "metric.MeanSD",
 		example: "runs.csv#accuracy", build: buildMeanSD,

@@ -21,37 +21,37 @@ const (
 // setEvaluators compare a generated set with a real one.
 var setEvaluators = []evaluator{
 	{
-		name: "fid", inputs: []string{generatedInput, realInput}, best: "0",
+		name: "fid", heavy: true, inputs: []string{generatedInput, realInput}, best: "0",
 		definition: "Fréchet distance of the Gaussians fitted to two feature sets [samples, features]",
 		reference:  "torch-fidelity, pytorch-fid, clean-fid", call: "metric.FID",
 		example: "generated.npy real.npy", build: buildFID,
 	},
 	{
-		name: "fid-infinity", inputs: []string{generatedInput, realInput}, best: "0",
+		name: "fid-infinity", heavy: true, inputs: []string{generatedInput, realInput}, best: "0",
 		definition: "FID extrapolated over 1/n to infinitely many generated samples",
 		reference:  "formula of Chong and Forsyth 2020", call: "metric.FIDInfinity",
 		example: "generated.npy real.npy --points 15", build: buildFIDInfinity,
 	},
 	{
-		name: "sfid", inputs: []string{generatedInput, realInput}, best: "0",
+		name: "sfid", heavy: true, inputs: []string{generatedInput, realInput}, best: "0",
 		definition: "FID of spatial features: a feature map's first 7 channels, flattened",
 		reference:  "guided-diffusion's evaluator", call: "metric.SFID, metric.SpatialFeatures",
 		example: "generated_maps.npy real_maps.npy", build: buildSFID,
 	},
 	{
-		name: "kid", inputs: []string{generatedInput, realInput}, best: "0",
+		name: "kid", heavy: true, inputs: []string{generatedInput, realInput}, best: "0",
 		definition: "squared MMD under the kernel (x·y/features + 1)³, unbiased, mean over subsets",
 		reference:  "torch-fidelity, clean-fid", call: "metric.KID, metric.MMD",
 		example: "generated.npy real.npy --subset-size 500 --full", build: buildKID,
 	},
 	{
-		name: "prd", inputs: []string{generatedInput, realInput}, best: "1, 1",
+		name: "prd", heavy: true, inputs: []string{generatedInput, realInput}, best: "1, 1",
 		definition: "precision (F_1/8) and recall (F_8) of distributions over k-means clusters of the union",
 		reference:  "prd_score.py of Sajjadi et al.", call: "metric.PRD",
 		example: "generated.npy real.npy --clusters 20", build: buildPRD,
 	},
 	{
-		name: "prdc", inputs: []string{generatedInput, realInput}, best: "1, 1, 1, 1",
+		name: "prdc", heavy: true, inputs: []string{generatedInput, realInput}, best: "1, 1, 1, 1",
 		definition: "improved precision and recall, density, coverage, by balls to the k-th nearest neighbour",
 		reference:  "prdc; torch-fidelity with --closed", call: "metric.Neighbourhood",
 		example: "generated.npy real.npy --neighbours 5", build: buildNeighbourhood,
@@ -66,7 +66,7 @@ var setEvaluators = []evaluator{
 
 func buildFID(*pflag.FlagSet) evaluate {
 	return func(in *metricInputs) (metricOutcome, error) {
-		sets, err := in.featureSets(features.ReadStatistics)
+		sets, err := in.featureSets("", features.ReadStatistics)
 		if err != nil {
 			return metricOutcome{}, err
 		}
@@ -104,7 +104,7 @@ func buildFIDInfinity(flags *pflag.FlagSet) evaluate {
 	flags.IntVar(&options.Points, "points", 15, "sample counts at which FID is taken")
 	flags.IntVar(&options.Smallest, "smallest", 0, "the lowest of them; 0: a tenth of the generated samples")
 	return func(in *metricInputs) (metricOutcome, error) {
-		sets, err := in.featureSets(features.ReadStatistics)
+		sets, err := in.featureSets("", features.ReadStatistics)
 		if err != nil {
 			return metricOutcome{}, err
 		}
@@ -140,7 +140,7 @@ func buildSFID(flags *pflag.FlagSet) evaluate {
 		} else if areMaps {
 			return frechet("sfid", sets, metric.SFID, nil)
 		}
-		sets, err := in.featureSets(features.ReadSpatialStatistics)
+		sets, err := in.featureSets(features.Spatial, features.ReadSpatialStatistics)
 		if err != nil {
 			return metricOutcome{}, err
 		}
@@ -256,7 +256,7 @@ func buildInceptionScore(flags *pflag.FlagSet) evaluate {
 	splits := flags.Int("splits", 10, "consecutive chunks whose scores are averaged")
 	shuffle := flags.Bool("shuffle", false, "shuffle the samples by --seed first; without it their order must be random")
 	return func(in *metricInputs) (metricOutcome, error) {
-		sets, err := in.featureSets(nil)
+		sets, err := in.featureSets(features.Probabilities, nil)
 		if err != nil {
 			return metricOutcome{}, err
 		}
@@ -297,8 +297,8 @@ func fixed(what string, intervals func(metric.BootstrapOptions) ([]metric.Interv
 // channels], flattened; areMaps is false where either is something else.
 func (in *metricInputs) featureMaps(keep int) (sets []featureInput, areMaps bool, err error) {
 	for _, source := range in.sources {
-		if holdsStatistics(source) {
-			return nil, false, nil
+		if isPictures, err := isImages(source); err != nil || isPictures || holdsStatistics(source) {
+			return nil, false, err
 		}
 		array, err := arrayfile.Open(source)
 		if err != nil {

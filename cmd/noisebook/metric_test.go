@@ -3,6 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -192,6 +196,8 @@ func TestMetricRefuses(t *testing.T) {
 		"fid generated.npy nowhere.npy":                                  "nowhere.npy",
 		"fid generated.npy wide.npy":                                     "one network",
 		"fid generated.npy maps.npy":                                     "want two axes",
+		"fid . real.npy":                                                 "holds images; choose a feature network with --features: pixels, lenet",
+		"fid generated.npy real.npy --features pixels":                   "--features is for images",
 		"fid generated.npy statistics.npz --bootstrap 9":                 "without the samples themselves",
 		"fid-infinity statistics.npz real.npy":                           "needs the generated samples",
 		"prd generated.npy short.npy --clusters 2":                       "equally many",
@@ -221,6 +227,44 @@ func TestMetricRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: error %v, want one line with %q", arguments, err, want)
 		}
+	}
+}
+
+// Folders of pictures go through a feature network; here through their pixels.
+func TestMetricOfImages(t *testing.T) {
+	metricFiles(t)
+	t.Setenv("NOISEBOOK_STORE", t.TempDir())
+	for folder, greys := range map[string][]uint8{"dark": {0, 51, 0, 51}, "light": {102, 153, 102, 153}} {
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for i, grey := range greys {
+			picture := image.NewGray(image.Rect(0, 0, 1, 1))
+			picture.SetGray(0, 0, color.Gray{Y: grey})
+			var content bytes.Buffer
+			if err := png.Encode(&content, picture); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.png", i)), content.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	text, err := executeMetric(t, newMetricCommand(), "fid", "light", "dark", "--features", "pixels", "--json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r metricReport
+	if err := json.Unmarshal([]byte(text[strings.Index(text, "{\n"):]), &r); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	input := r.Inputs[0]
+	if r.Scores["fid"].N["real"] != 4 || len(r.Inputs) != 2 || len(input.Checksum) != 64 || input.Run == "" || input.Network["features"] != "pixels" {
+		t.Errorf("printed %s", text)
+	}
+	// Pixels are in [-1, 1], where the sets are 102/127.5 apart.
+	if fid := float64(r.Values["fid"]); math.Abs(fid-0.64) > 1e-6 {
+		t.Errorf("FID %v, want 0.64", fid)
 	}
 }
 
