@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"gonum.org/v1/gonum/floats"
@@ -177,18 +179,18 @@ func draw(weights []float64, random *rand.Rand) int {
 // run iterates from centres, which it overwrites, and moves the result back
 // from the centred samples to the given ones.
 func (l *lloyd) run(centres *mat.Dense, options KMeansOptions) Clustering {
-	samples, _ := l.x.Dims()
+	samples, features := l.x.Dims()
 	clusters, _ := centres.Dims()
 	limit := options.MaxIterations
 	if limit == 0 {
 		limit = 300
 	}
 	c := Clustering{Centres: centres, Labels: make([]int, samples)}
-	b := newBounds(samples)
+	b, sums := newBounds(samples), newRunningSums(samples, clusters, features)
 	l.assign(&c, b)
 	for c.Iterations < limit && !c.Converged {
 		previous := mat.DenseCopyOf(centres)
-		l.update(&c, b)
+		l.update(&c, b, sums)
 		c.Iterations++
 		moved := make([]float64, clusters)
 		total := 0.0
@@ -259,24 +261,23 @@ func (l *lloyd) assign(c *Clustering, b *bounds) (changed bool) {
 	centres := dense.Pack(c.Centres)
 	var anyChanged atomic.Bool
 	dense.Chunks(0, len(c.Labels), lloydChunk, func(from, to int) {
+		s := lloydScratches.Get().(*lloydScratch)
+		defer lloydScratches.Put(s)
 		// Where bounds do not decide, all centres are compared in one product.
-		undecided := make([]int, 0, to-from)
+		s.undecided = s.undecided[:0]
 		for i := from; i < to; i++ {
 			if b.upper[i] < b.lower[i] {
 				continue
 			}
 			b.upper[i] = math.Sqrt(squaredDistance(l.x.RawRowView(i), c.Centres.RawRowView(c.Labels[i])))
 			if b.upper[i] >= b.lower[i] {
-				undecided = append(undecided, i)
+				s.undecided = append(s.undecided, i)
 			}
 		}
-		if len(undecided) == 0 {
-			return
-		}
-		dots := mat.NewDense(len(undecided), clusters, nil)
-		centres.Mul(dots, Rows(l.x, undecided))
-		for at, i := range undecided {
-			if l.relabel(c, b, i, halfNorms, dots.RawRowView(at)) {
+		s.dots = slices.Grow(s.dots[:0], len(s.undecided)*clusters)[:len(s.undecided)*clusters]
+		centres.MulRows(s.dots, l.x, s.undecided)
+		for at, i := range s.undecided {
+			if l.relabel(c, b, i, halfNorms, s.dots[at*clusters:][:clusters]) {
 				anyChanged.Store(true)
 			}
 		}
@@ -284,17 +285,31 @@ func (l *lloyd) assign(c *Clustering, b *bounds) (changed bool) {
 	return anyChanged.Load()
 }
 
+// lloydScratch is what a core needs to assign a chunk of samples.
+type lloydScratch struct {
+	undecided []int
+	dots      []float64 // [undecided, clusters]
+}
+
+var lloydScratches = sync.Pool{New: func() any { return new(lloydScratch) }}
+
 // relabel labels sample i with its nearest centre, given its products with all,
 // and says whether that is another one.
 func (l *lloyd) relabel(c *Clustering, b *bounds, i int, halfNorms, dots []float64) (changed bool) {
 	// d = (‖x−c‖² − ‖x‖²)/2
-	nearest, least, second := 0, math.Inf(1), math.Inf(1)
+	nearest := c.Labels[i]
+	least, second := halfNorms[nearest]-dots[nearest], math.Inf(1)
 	for k, half := range halfNorms {
 		d := half - dots[k]
 		switch {
-		case d < least:
+		case d > least:
+			if d < second {
+				second = d
+			}
+		case k == nearest:
+		case d < least || k < nearest:
 			nearest, least, second = k, d, least
-		case d < second:
+		default:
 			second = d
 		}
 	}
@@ -309,7 +324,7 @@ func (l *lloyd) relabel(c *Clustering, b *bounds, i int, halfNorms, dots []float
 
 // update moves every centre to the mean of its samples. A centre without any
 // takes the sample that is furthest from its own centre.
-func (l *lloyd) update(c *Clustering, b *bounds) {
+func (l *lloyd) update(c *Clustering, b *bounds, sums *runningSums) {
 	clusters, _ := c.Centres.Dims()
 	sizes := make([]int, clusters)
 	for _, k := range c.Labels {
@@ -320,34 +335,51 @@ func (l *lloyd) update(c *Clustering, b *bounds) {
 			l.refill(c, b, sizes, k)
 		}
 	}
-	sums := l.sums(c.Labels, clusters)
+	total := sums.of(l.x, c.Labels)
 	for k, size := range sizes {
 		if size > 0 {
-			floats.ScaleTo(c.Centres.RawRowView(k), 1/float64(size), sums.RawRowView(k))
+			floats.ScaleTo(c.Centres.RawRowView(k), 1/float64(size), total.RawRowView(k))
 		}
 	}
 }
 
-// sums [clusters, features] adds the samples of each label.
-func (l *lloyd) sums(labels []int, clusters int) *mat.Dense {
-	samples, dim := l.x.Dims()
-	// A fixed number of parts, so that rounding does not depend on the cores.
-	const parts = 8
-	size := (samples + parts - 1) / parts
-	var partial [parts]*mat.Dense
-	dense.Chunks(0, samples, size, func(from, to int) {
-		sums := mat.NewDense(clusters, dim, nil)
-		for i := from; i < to; i++ {
-			floats.Add(sums.RawRowView(labels[i]), l.x.RawRowView(i))
-		}
-		partial[from/size] = sums
-	})
-	for _, sums := range partial[1:] {
-		if sums != nil {
-			partial[0].Add(partial[0], sums)
-		}
+// runningSums are those of the samples of each cluster, brought up to date by
+// the samples that changed. They are kept in a fixed number of parts, so that
+// rounding does not depend on the cores.
+type runningSums struct {
+	label []int // under which a sample was added, -1 for not yet
+	parts [8]*mat.Dense
+}
+
+func newRunningSums(samples, clusters, features int) *runningSums {
+	s := &runningSums{label: slices.Repeat([]int{-1}, samples)}
+	for part := range s.parts {
+		s.parts[part] = mat.NewDense(clusters, features, nil)
 	}
-	return partial[0]
+	return s
+}
+
+// of returns the sums [clusters, features] for these labels of the rows of x.
+func (s *runningSums) of(x *mat.Dense, labels []int) *mat.Dense {
+	size := (len(labels) + len(s.parts) - 1) / len(s.parts)
+	dense.Chunks(0, len(labels), size, func(from, to int) {
+		part := s.parts[from/size]
+		for i := from; i < to; i++ {
+			if s.label[i] == labels[i] {
+				continue
+			}
+			if before := s.label[i]; before >= 0 {
+				floats.Sub(part.RawRowView(before), x.RawRowView(i))
+			}
+			floats.Add(part.RawRowView(labels[i]), x.RawRowView(i))
+			s.label[i] = labels[i]
+		}
+	})
+	sums := mat.DenseCopyOf(s.parts[0])
+	for _, part := range s.parts[1:] {
+		sums.Add(sums, part)
+	}
+	return sums
 }
 
 // refill gives the empty cluster the sample furthest from its centre, unless
@@ -372,11 +404,21 @@ func (l *lloyd) refill(c *Clustering, b *bounds, sizes []int, empty int) {
 	c.Centres.SetRow(empty, l.x.RawRowView(furthest))
 }
 
+// squaredDistance adds in four sums, which a processor computes side by side.
 func squaredDistance(a, b []float64) float64 {
-	sum := 0.0
-	for i, v := range a {
-		d := v - b[i]
-		sum += d * d
+	var s0, s1, s2, s3 float64
+	b = b[:len(a)]
+	i := 0
+	for ; i+4 <= len(a); i += 4 {
+		d0, d1, d2, d3 := a[i]-b[i], a[i+1]-b[i+1], a[i+2]-b[i+2], a[i+3]-b[i+3]
+		s0 += d0 * d0
+		s1 += d1 * d1
+		s2 += d2 * d2
+		s3 += d3 * d3
 	}
-	return sum
+	for ; i < len(a); i++ {
+		d := a[i] - b[i]
+		s0 += d * d
+	}
+	return s0 + s1 + (s2 + s3)
 }
