@@ -17,13 +17,14 @@ type Build func(g *graph.Graph, inputs []*graph.Node) []*graph.Node
 
 // Program is a graph function that is compiled once for each combination of input shapes.
 type Program struct {
-	name     string
-	engine   *Engine
-	build    Build
-	exec     *graph.Exec
-	compiled atomic.Bool
-	idle     int64 // bytes that were allocated before the last call
-	working  int64 // bytes that it took
+	name      string
+	engine    *Engine
+	build     Build
+	exec      *graph.Exec
+	compiled  atomic.Bool
+	computing atomic.Int64 // nanoseconds in executions
+	idle      int64        // bytes that were allocated before the last call
+	working   int64        // bytes that it took
 }
 
 // Compilation is what a compilation cost.
@@ -78,13 +79,18 @@ func (p *Program) Call(args ...any) (outputs []*tensors.Tensor, err error) {
 	defer p.recovered(&err)
 	p.settle()
 	p.idle = allocated()
+	start := time.Now()
 	outputs, err = p.exec.Call(args...)
+	p.computing.Add(int64(time.Since(start)))
 	p.working = allocated() - p.idle
 	if err != nil {
 		return nil, p.describe(err)
 	}
 	return outputs, nil
 }
+
+// Computing is the time that all calls so far have spent in executions.
+func (p *Program) Computing() time.Duration { return time.Duration(p.computing.Load()) }
 
 // settle waits, for a twentieth of a second at most, until the plugin has freed
 // the working memory of the call before, which it does a moment after the outputs

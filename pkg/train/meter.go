@@ -5,18 +5,16 @@ import "time"
 // meter takes the share of the time in which the engine computes, from the end
 // of the first step, which compiles, to that of the last.
 type meter struct {
-	start, end time.Time
-	computing  time.Duration
+	start, end       time.Time
+	before, computed time.Duration // in executions, by the start and by the end
 }
 
-// ran tells of a step's execution.
-func (m *meter) ran(began, ended time.Time) {
+// read takes the time of a step's end and that in all executions up to it.
+func (m *meter) read(now time.Time, computed time.Duration) {
 	if m.start.IsZero() {
-		m.start = ended
-	} else {
-		m.computing += ended.Sub(began)
+		m.start, m.before = now, computed
 	}
-	m.end = ended
+	m.end, m.computed = now, computed
 }
 
 // busy is the share, in (0, 1]; ok is false before the second step.
@@ -25,5 +23,5 @@ func (m *meter) busy() (share float64, ok bool) {
 	if wall <= 0 {
 		return 0, false
 	}
-	return m.computing.Seconds() / wall.Seconds(), true
+	return (m.computed - m.before).Seconds() / wall.Seconds(), true
 }

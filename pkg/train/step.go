@@ -124,12 +124,11 @@ func (s *Stepper) step(state *state, in *inputs) (map[string]float64, error) {
 			s.args = append(s.args, t)
 		}
 	}
-	began := time.Now()
 	outputs, err := s.program.Call(s.args...)
 	if err != nil {
 		return nil, err
 	}
-	s.meter.ran(began, time.Now())
+	s.meter.read(time.Now(), s.program.Computing())
 	reported, err := state.replace(outputs)
 	if err != nil {
 		return nil, fmt.Errorf("train: reading what step %d reports: %w", state.step, err)
