@@ -175,3 +175,24 @@ func ExamplePRDFromHistograms() {
 	fmt.Printf("precision %.2f, recall %.2f\n", precision.Value, recall.Value)
 	// Output: precision 0.98, recall 0.50
 }
+
+// k-means starts from samples by their position, so another order moves a PRD
+// by no more than another seed does.
+func TestPRDInAnotherOrder(t *testing.T) {
+	eval, ref := goldenMatrix(t, "prd_kmeans.in.eval"), goldenMatrix(t, "prd_kmeans.in.ref")
+	samples, _ := eval.Dims()
+	reversed := make([]int, samples)
+	for i := range reversed {
+		reversed[i] = samples - 1 - i
+	}
+	straight, err := PRD(ref, eval, PRDOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := PRD(Rows(ref, reversed), Rows(eval, reversed), PRDOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantNear(t, "recall", other.F(8), straight.F(8), 0.0079)
+	wantNear(t, "precision", other.F(1./8), straight.F(1./8), 0.0129)
+}
