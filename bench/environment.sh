@@ -10,3 +10,5 @@ if ! cmp -s "$requirements" "$environment/requirements.txt"; then
 	cp "$requirements" "$environment/requirements.txt"
 fi
 PYTHON=$environment/bin/python
+# Scripts beside ours must not stand in for modules of the same name.
+export PYTHONSAFEPATH=1
