@@ -4,7 +4,7 @@
 
 The published weights are 95 MB, so the weights here are drawn: number i of what is called NAME is
 mix(fnv1a(NAME) + (i+1)·0x9e3779b97f4a7c15) >> 40, over 2^24, with SplitMix64's mixing function. The Go
-test draws the same ones. bench/inception.py shares this file's functions.
+test draws the same ones. bench/inception/compare.py shares this file's functions.
 """
 
 from pathlib import Path
