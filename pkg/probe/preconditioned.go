@@ -28,10 +28,12 @@ type curvature struct {
 	diagonal []float64         // that of L, when it has nothing else
 }
 
-// curvature is that where evaluate was last, from at most 4 samples a feature.
+// curvature is that where evaluate was last. It is estimated from enough samples
+// that chance moves no direction's by more than a half, and memory bounds them.
 func (o *crossEntropy) curvature(codes *mat.Dense) (*curvature, error) {
+	const samplesPerFeature, mostValues = 16, 1 << 25
 	samples, features := codes.Dims()
-	chosen := min(samples, 4*features)
+	chosen := min(samples, samplesPerFeature*features, max(1, mostValues/(features+1)))
 	scale := o.c * float64(samples) / float64(chosen)
 	root := mat.NewDense(chosen, features+1, nil) // A = rootᵀ·root + penalty
 	for j := range chosen {
