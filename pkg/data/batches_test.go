@@ -203,6 +203,7 @@ func BenchmarkFill(b *testing.B) {
 		b.Fatal(err)
 	}
 	images, labels := make([]float32, size*pixels), make([]int32, size)
+	b.ReportAllocs()
 	step := 0
 	for b.Loop() {
 		if err := batches.Fill(step, images, labels); err != nil {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"math/rand"
 	"os"
 	"path/filepath"
 	"slices"
@@ -164,6 +165,22 @@ func TestRandomStateFollowsSeedAndStep(t *testing.T) {
 				t.Fatalf("%s and %s share a state", at, other)
 			}
 			seen[key] = at
+		}
+	}
+}
+
+func TestRandomWordsAreTheState(t *testing.T) {
+	source := rand.NewSource(1).(rand.Source64)
+	for seed := range uint64(5) {
+		for step := range uint64(5) {
+			state, err := engine.RandomState(seed, step)
+			if err != nil {
+				t.Fatal(err)
+			}
+			words := engine.RandomWords(source, seed, step)
+			if got, want := fmt.Sprint(words), fmt.Sprint(state.Value()); got != want {
+				t.Fatalf("seed %d step %d: words %s, state %s", seed, step, got, want)
+			}
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/distributed"
 	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
@@ -80,6 +79,3 @@ func (e *Engine) Upload(t *tensors.Tensor, device int) error {
 	}
 	return nil
 }
-
-// RandomStateShape is the shape of what RandomState returns.
-var RandomStateShape = graph.RNGStateShape

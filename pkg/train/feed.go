@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math/rand"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -10,29 +11,32 @@ import (
 	"noisebook/pkg/engine"
 )
 
-// Inputs of a step beside the state, on each device.
-const (
-	feedRandom = iota
-	feedScalars
-	feedImages
-	feedLabels
-	feedCount
-)
-
 // inputs are what one step takes beside the state.
 type inputs struct {
-	devices [][]*tensors.Tensor // feedCount tensors on each device
+	devices [][]input // in the order of the step's inputs from inRandom on
 	err     error
 }
 
+// input is a tensor on a device and how it gets its values. The function is made
+// once, so that a step allocates nothing.
+type input struct {
+	tensor *tensors.Tensor
+	write  func(flat any)
+}
+
 // feed prepares the inputs of the next step while one is computed. Two sets of
-// tensors take turns, so a batch allocates nothing, and where the host shares
-// memory with the devices it is in its place when the step begins.
+// tensors take turns; where the host shares memory with the devices a batch is in
+// its place when its step begins.
 type feed struct {
 	engine  *engine.Engine
 	config  Config
 	batches Batches
-	images  []float32 // of the whole batch
+
+	// A step's values on the host, the whole batch.
+	source  rand.Source64
+	random  [3]uint64
+	scalars [scalarCount]float32
+	images  []float32
 	labels  []int32
 
 	sets         []*inputs
@@ -40,66 +44,75 @@ type feed struct {
 	stop, ended  chan struct{}
 }
 
-// newFeed begins to prepare steps from … config.Steps−1.
-func newFeed(e *engine.Engine, c Config, batches Batches, image [3]int, devices, from int) (*feed, error) {
+// newFeed makes room for batches on devices; start begins to fill it.
+func newFeed(e *engine.Engine, c Config, batches Batches, image [3]int, devices int) (*feed, error) {
 	size := batches.Size()
 	f := &feed{
-		engine: e, config: c, batches: batches,
+		engine: e, config: c, batches: batches, source: rand.NewSource(0).(rand.Source64),
 		images: make([]float32, size*image[0]*image[1]*image[2]), labels: make([]int32, size),
 		ready: make(chan *inputs, 2), spare: make(chan *inputs, 2), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	for range cap(f.spare) {
-		set := &inputs{}
+		set := &inputs{devices: make([][]input, devices)}
 		f.sets = append(f.sets, set)
 		for device := range devices {
-			on, err := newInputs(e, device, inputShapes(size/devices, image))
-			set.devices = append(set.devices, on)
-			if err != nil {
+			if err := f.add(set, device, inputShapes(size/devices, image)); err != nil {
 				f.free()
 				return nil, fmt.Errorf("train: room for a batch: %w", err)
 			}
 		}
 		f.spare <- set
 	}
-	go f.run(from)
 	return f, nil
 }
 
-// inputShapes are the shapes of a step's inputs on a device that has batch images.
-func inputShapes(batch int, image [3]int) [feedCount]shapes.Shape {
-	return [feedCount]shapes.Shape{
-		feedRandom:  engine.RandomStateShape,
-		feedScalars: shapes.Make(dtypes.Float32, scalarCount),
-		feedImages:  shapes.Make(dtypes.Float32, batch, image[0], image[1], image[2]),
-		feedLabels:  shapes.Make(dtypes.Int32, batch),
+// inputShapes are the shapes of a step's inputs from inRandom on, on a device that has batch images.
+func inputShapes(batch int, image [3]int) [inCount - inRandom]shapes.Shape {
+	return [...]shapes.Shape{
+		inRandom - inRandom:  engine.RandomStateShape,
+		inScalars - inRandom: shapes.Make(dtypes.Float32, scalarCount),
+		inImages - inRandom:  shapes.Make(dtypes.Float32, batch, image[0], image[1], image[2]),
+		inLabels - inRandom:  shapes.Make(dtypes.Int32, batch),
 	}
 }
 
-func newInputs(e *engine.Engine, device int, all [feedCount]shapes.Shape) (made []*tensors.Tensor, err error) {
-	for _, shape := range all {
-		t, err := e.NewTensor(device, shape)
+// add makes a device's tensors and says where their values come from.
+func (f *feed) add(set *inputs, device int, all [inCount - inRandom]shapes.Shape) error {
+	pixels, labels := all[inImages-inRandom].Size(), all[inLabels-inRandom].Size()
+	images, names := f.images[device*pixels:][:pixels], f.labels[device*labels:][:labels]
+	writes := [...]func(flat any){
+		inRandom - inRandom:  func(flat any) { copy(flat.([]uint64), f.random[:]) },
+		inScalars - inRandom: func(flat any) { copy(flat.([]float32), f.scalars[:]) },
+		inImages - inRandom:  func(flat any) { copy(flat.([]float32), images) },
+		inLabels - inRandom:  func(flat any) { copy(flat.([]int32), names) },
+	}
+	for i, shape := range all {
+		t, err := f.engine.NewTensor(device, shape)
 		if err != nil {
-			return made, err
+			return err
 		}
-		made = append(made, t)
+		set.devices[device] = append(set.devices[device], input{t, writes[i]})
 	}
-	return made, nil
+	return nil
 }
 
-func (f *feed) run(from int) {
-	defer close(f.ended)
-	for step := from; step < f.config.Steps; step++ {
-		select {
-		case <-f.stop:
-			return
-		case set := <-f.spare:
-			set.err = f.fill(set, step)
-			f.ready <- set // there is room for both sets
-			if set.err != nil {
+// start begins to prepare steps from … config.Steps−1.
+func (f *feed) start(from int) {
+	go func() {
+		defer close(f.ended)
+		for step := from; step < f.config.Steps; step++ {
+			select {
+			case <-f.stop:
 				return
+			case set := <-f.spare:
+				set.err = f.fill(set, step)
+				f.ready <- set // there is room for both sets
+				if set.err != nil {
+					return
+				}
 			}
 		}
-	}
+	}()
 }
 
 // fill writes a step's inputs and sends them to the devices.
@@ -107,30 +120,14 @@ func (f *feed) fill(set *inputs, step int) error {
 	if err := f.batches.Fill(step, f.images, f.labels); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	random, err := engine.RandomState(f.config.Seed, uint64(step))
-	if err != nil {
-		return err
-	}
-	defer random.FinalizeAll()
-	state, err := tensors.CopyFlatData[uint64](random)
-	if err != nil {
-		return fmt.Errorf("train: %w", err)
-	}
-	scalars := f.config.scalars(step)
-	pixels, labels := len(f.images)/len(set.devices), len(f.labels)/len(set.devices)
+	f.random = engine.RandomWords(f.source, f.config.Seed, uint64(step))
+	f.scalars = f.config.scalars(step)
 	for device, on := range set.devices {
-		for _, err := range []error{
-			tensors.AssignFlatData(on[feedRandom], state),
-			tensors.AssignFlatData(on[feedScalars], scalars[:]),
-			tensors.AssignFlatData(on[feedImages], f.images[device*pixels:(device+1)*pixels]),
-			tensors.AssignFlatData(on[feedLabels], f.labels[device*labels:(device+1)*labels]),
-		} {
-			if err != nil {
+		for _, in := range on {
+			if err := in.tensor.MutableFlatData(in.write); err != nil {
 				return fmt.Errorf("train: batch of step %d: %w", step, err)
 			}
-		}
-		for _, t := range on {
-			if err := f.engine.Upload(t, device); err != nil {
+			if err := f.engine.Upload(in.tensor, device); err != nil {
 				return fmt.Errorf("train: batch of step %d: %w", step, err)
 			}
 		}
@@ -157,8 +154,8 @@ func (f *feed) close() {
 func (f *feed) free() {
 	for _, set := range f.sets {
 		for _, on := range set.devices {
-			for _, t := range on {
-				t.FinalizeAll()
+			for _, in := range on {
+				in.tensor.FinalizeAll()
 			}
 		}
 	}

@@ -120,8 +120,8 @@ func (s *Stepper) step(state *state, in *inputs) (map[string]float64, error) {
 		for _, t := range vectors {
 			s.args = append(s.args, t)
 		}
-		for _, t := range in.devices[device] {
-			s.args = append(s.args, t)
+		for _, given := range in.devices[device] {
+			s.args = append(s.args, given.tensor)
 		}
 	}
 	outputs, err := s.program.Call(s.args...)

@@ -166,15 +166,15 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 		return Trained{}, err
 	}
 	defer s.finalize()
-	saver := &saver{path: o.Checkpoint, net: net, before: o.Saving}
-	defer saver.wait() // an error that ends the training comes first
+	checkpoints := &saver{path: o.Checkpoint, net: net, before: o.Saving}
+	defer checkpoints.wait() // an error that ends the training comes first
 	if o.Checkpoint != "" {
 		switch err := s.load(o.Checkpoint, net); {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return Trained{}, err
 		default:
-			saver.good = s.step
+			checkpoints.good = s.step
 			if o.Resumed != nil {
 				o.Resumed(s.step)
 			}
@@ -185,19 +185,20 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 		after = 30 * time.Second
 	}
 	lastSave := time.Now()
-	feed, err := newFeed(e, c, batches, imageShape, devices, s.step)
+	ahead, err := newFeed(e, c, batches, imageShape, devices)
 	if err != nil {
 		return Trained{}, err
 	}
-	defer feed.close()
+	ahead.start(s.step)
+	defer ahead.close()
 	for s.step < c.Steps {
 		if ctx.Err() != nil {
-			if err := saver.finish(s); err != nil {
+			if err := checkpoints.finish(s); err != nil {
 				return Trained{}, errors.Join(ctx.Err(), err)
 			}
 			return Trained{}, fmt.Errorf("train: stopped at step %d of %d: %w", s.step, c.Steps, ctx.Err())
 		}
-		in, err := feed.next()
+		in, err := ahead.next()
 		if err != nil {
 			return Trained{}, err
 		}
@@ -205,12 +206,12 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 		if err != nil {
 			return Trained{}, err
 		}
-		feed.release(in)
+		ahead.release(in)
 		for _, name := range stepper.terms {
 			if v := values[name]; math.IsNaN(v) || math.IsInf(v, 0) {
-				err := saver.wait()
-				broken := &NonFiniteError{Step: s.step, Term: name, Value: v, GoodStep: saver.good}
-				if saver.good > 0 {
+				err := checkpoints.wait()
+				broken := &NonFiniteError{Step: s.step, Term: name, Value: v, GoodStep: checkpoints.good}
+				if broken.GoodStep > 0 {
 					broken.Checkpoint = o.Checkpoint
 				}
 				return Trained{}, errors.Join(broken, err)
@@ -220,16 +221,16 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 			o.Progress(s.step, c.Steps, values)
 		}
 		if time.Since(lastSave) >= after || o.CheckpointEvery > 0 && s.step%o.CheckpointEvery == 0 {
-			if err := saver.begin(s); err != nil {
+			if err := checkpoints.begin(s); err != nil {
 				return Trained{}, err
 			}
 			lastSave = time.Now()
 		}
-		if err := saver.check(); err != nil {
+		if err := checkpoints.check(); err != nil {
 			return Trained{}, err
 		}
 	}
-	if err := saver.finish(s); err != nil {
+	if err := checkpoints.finish(s); err != nil {
 		return Trained{}, err
 	}
 	return s.trained()
