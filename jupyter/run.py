@@ -9,6 +9,7 @@ Exit status, the worst of all notebooks: 0 every cell ran, 1 a cell failed,
 """
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -29,6 +30,7 @@ def parse_arguments():
     parser.add_argument("--total", type=int, default=0, metavar="S", help="seconds a notebook may take (default no limit)")
     parser.add_argument("--html", action="store_true", help="also write a standalone HTML page beside the notebook")
     parser.add_argument("--quiet", action="store_true", help="print failures and one line a notebook only")
+    parser.add_argument("--timings", type=Path, metavar="FILE", help="write the seconds of each cell here, a list a notebook, as JSON")
     destination = parser.add_mutually_exclusive_group(required=True)
     destination.add_argument("--in-place", action="store_true", help="write each notebook over itself")
     destination.add_argument("--out", type=Path, metavar="DIR", help="write executed notebooks here, in the folders they have below --root")
@@ -67,6 +69,7 @@ class Runner:
         self.path, self.arguments = path, arguments
         self.notebook = nbformat.read(path, as_version=4)
         self.start = time.monotonic()
+        self.timings = []
 
     def run(self):
         kernel = self.notebook.metadata.get("kernelspec", {}).get("name", "noisebook")
@@ -102,6 +105,7 @@ class Runner:
         except DeadKernelError:
             outcome = 3
         seconds = time.monotonic() - begin
+        self.timings.append(round(seconds, 3))
         if outcome or not self.arguments.quiet:
             print(f"  cell {index + 1:2d}  {seconds:7.2f} s  {OUTCOMES[outcome]:<11}  {first_line(cell.source)}", flush=True)
         if outcome:
@@ -146,7 +150,7 @@ def replace(path, text):
 
 def main():
     arguments = parse_arguments()
-    worst = 0
+    worst, timings = 0, []
     for path in arguments.notebook:
         print(f"{path}", flush=True)
         runner = Runner(path, arguments)
@@ -154,6 +158,9 @@ def main():
         written = runner.write()
         print(f"  {OUTCOMES[outcome]} in {runner.seconds():.1f} s: {written}", flush=True)
         worst = max(worst, outcome)
+        timings.append(runner.timings)
+    if arguments.timings:
+        replace(arguments.timings, json.dumps(timings) + "\n")
     return worst
 
 

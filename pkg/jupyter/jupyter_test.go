@@ -194,7 +194,8 @@ func TestRunPassesItsOptions(t *testing.T) {
 		{RunOptions{}, "quick  " + runner + " --out " + r.BuildFolder() + tail},
 		{RunOptions{Tier: tier.CPU, InPlace: true, HTML: true, Quiet: true, Store: "s", Timeout: time.Minute},
 			"cpu s " + runner + " --in-place --html --quiet --timeout 60" + tail},
-		{RunOptions{Tier: tier.Smoke, Out: "o"}, "smoke  " + runner + " --out o" + tail},
+		{RunOptions{Tier: tier.Smoke, Out: "o", Timings: "t", Env: []string{"NOISEBOOK_TIER=later pairs win"}},
+			"later pairs win  " + runner + " --out o --timings t" + tail},
 	} {
 		t.Setenv("NOISEBOOK_STORE", "")
 		var out strings.Builder
@@ -245,6 +246,38 @@ func TestRunStopsWhenInterrupted(t *testing.T) {
 	}
 	if took := time.Since(begin); took > shutdownGrace/2 {
 		t.Errorf("took %s to stop", took)
+	}
+}
+
+func TestCellTimes(t *testing.T) {
+	cells := []string{"fmt.Println(1)", "fmt.Println(\"two\")"}
+	r := fakePython(t, `while [ $# -gt 1 ]; do
+  case $1 in --timings) timings=$2;; --out) out=$2;; esac
+  shift
+done
+[ -s "$1" ] && cp "$1" "$TIMED_NOTEBOOK" && echo "$TIMES" > "$timings"`)
+	copied := filepath.Join(t.TempDir(), "timed.ipynb")
+	t.Setenv("TIMED_NOTEBOOK", copied)
+	t.Setenv("TIMES", "[[0.25, 1.5]]")
+	times, err := r.CellTimes(t.Context(), cells, RunOptions{})
+	if err != nil || !slices.Equal(times, []time.Duration{250 * time.Millisecond, 1500 * time.Millisecond}) {
+		t.Errorf("%v, %v", times, err)
+	}
+	written, err := readNotebook(copied)
+	if err != nil || !slices.Equal(written, []cell{{"code", cells[0]}, {"code", cells[1]}}) {
+		t.Errorf("the notebook holds %q, %v", written, err)
+	}
+	for _, bad := range []string{"[[0.25]]", "[]", "{"} {
+		t.Setenv("TIMES", bad)
+		if times, err := r.CellTimes(t.Context(), cells, RunOptions{}); err == nil {
+			t.Errorf("%s counts as times: %v", bad, times)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(r.Root, "build", "*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if _, err := fakePython(t, "exit 1").CellTimes(t.Context(), cells, RunOptions{}); err == nil || !strings.Contains(err.Error(), "a cell failed") {
+		t.Errorf("a failing cell: %v", err)
 	}
 }
 

@@ -23,6 +23,8 @@ type RunOptions struct {
 	HTML    bool          // also write a standalone page beside each executed notebook
 	Quiet   bool          // print failures and a line a notebook only
 	Store   string        // run store; the repository's own when empty
+	Timings string        // also write the seconds of each code cell into this file; see [Repository.CellTimes]
+	Env     []string      // further NAME=VALUE pairs for the kernel
 	Timeout time.Duration // of a cell; an hour when zero
 	Stdout  io.Writer     // os.Stdout when nil
 	Stderr  io.Writer     // os.Stderr when nil
@@ -81,6 +83,9 @@ func (r Repository) arguments(notebooks []string, options RunOptions) []string {
 	if options.Quiet {
 		arguments = append(arguments, "--quiet")
 	}
+	if options.Timings != "" {
+		arguments = append(arguments, "--timings", options.Timings)
+	}
 	if options.Timeout > 0 {
 		arguments = append(arguments, "--timeout", fmt.Sprint(max(1, int(options.Timeout.Seconds()))))
 	}
@@ -99,7 +104,7 @@ func (o RunOptions) environment() []string {
 	if o.Store != "" {
 		pairs = append(pairs, "NOISEBOOK_STORE="+o.Store)
 	}
-	return pairs
+	return append(pairs, o.Env...)
 }
 
 // runError explains the runner's exit status; the details are on standard error.
