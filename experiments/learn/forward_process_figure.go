@@ -52,7 +52,7 @@ func (c ForwardProcessConfig) draw(ctx context.Context, store *track.Store, resu
 	return figure.Grid(cells, spec)
 }
 
-// readPictures reads an array [timesteps, shown, H, W, C] as timesteps·shown images.
+// readPictures reads an array [..., H, W, C] as images in order.
 func readPictures(store *track.Store, a track.Artifact) (data.Split, error) {
 	path, err := store.Path(a)
 	if err != nil {
@@ -63,12 +63,13 @@ func readPictures(store *track.Store, a track.Artifact) (data.Split, error) {
 		return data.Split{}, err
 	}
 	shape := array.Shape()
-	if len(shape) != 5 {
-		return data.Split{}, fmt.Errorf("learn: pictures have shape %v, want 5 axes", shape)
+	if len(shape) < 4 {
+		return data.Split{}, fmt.Errorf("learn: pictures have shape %v, want at least 4 axes", shape)
 	}
 	values := array.Float64s()
-	split := data.Split{Images: make([]uint8, len(values)), Labels: make([]int32, shape[0]*shape[1]),
-		Height: shape[2], Width: shape[3], Channels: shape[4]}
+	one := shape[len(shape)-3:]
+	split := data.Split{Images: make([]uint8, len(values)), Labels: make([]int32, len(values)/(one[0]*one[1]*one[2])),
+		Height: one[0], Width: one[1], Channels: one[2]}
 	for i, v := range values {
 		split.Images[i] = uint8(v)
 	}
