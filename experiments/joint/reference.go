@@ -37,7 +37,8 @@ type Reference struct {
 // FeatureNetwork names the features in captions and verdicts.
 const FeatureNetwork = "LeNet-84 trained here"
 
-func (c ReferenceConfig) fit(ctx context.Context, store *track.Store) (track.Result[Reference], error) {
+// Fit trains the LeNet and measures the test images, or answers from the store.
+func (c ReferenceConfig) Fit(ctx context.Context, store *track.Store) (track.Result[Reference], error) {
 	dataset, err := data.Describe(c.Dataset)
 	if err != nil {
 		return track.Result[Reference]{}, err

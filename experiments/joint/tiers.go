@@ -61,7 +61,7 @@ func (s Setup) prepare(ctx context.Context, store *track.Store) (*generator, tra
 	if err != nil {
 		return nil, track.Result[Reference]{}, err
 	}
-	reference, err := s.Reference.fit(ctx, store)
+	reference, err := s.Reference.Fit(ctx, store)
 	return newGenerator(s.Model, trained, s.Sampler, s.Batch), reference, err
 }
 
