@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Where the time of a step goes, by kind of work, as Linux's perf sees it.
 
-    bench/profile.py --measures train,sample,guided --channels 32,64 --csv results/bench/profile.csv
+    bench/profile_step.py --measures train,sample,guided --channels 32,64 --csv results/bench/profile.csv
 
 Each kind of step runs twice: once to leave its compiled program in the cache,
 once more under perf, which starts to sample when the steps have begun. Needs perf
