@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"noisebook/experiments/joint"
@@ -37,8 +38,8 @@ func newBenchPrecisionCommand() *cobra.Command {
 		Short: "Compare the losses of training in float32 and in bfloat16",
 		Long: `Train tier quick's joint network, C channels wide, on Fashion-MNIST in both precisions
 from the same seeds: the same initial weights, batches, timesteps, noise and dropout. Write
-each loss, averaged over every ten steps, as a table, and draw it with its spread over the
-seeds. A seconds-a-step figure is of this machine; a CPU has no use for bfloat16.`,
+each loss, averaged over every ten steps, as a table, draw it with its spread over the
+seeds, and print where it ends: its mean over the last fifth of the steps.`,
 		Example: "  noisebook bench precision\n" +
 			"  noisebook bench precision --steps 50 --seeds 1 --csv /tmp/precision.csv --plots /tmp",
 		Args: cobra.NoArgs,
@@ -157,21 +158,23 @@ func (b precisionBench) train(ctx context.Context, e *engine.Engine, c joint.Mod
 	return last.Sub(first).Seconds() / float64(c.Train.Steps-1), err
 }
 
-// print says where the losses end, and the seconds a step.
+// print says where the losses end, how far apart, seed by seed, and the seconds a step.
 func (b precisionBench) print(w io.Writer, losses table.Table, seconds map[nn.Precision]float64) error {
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "precision\tnoise loss\t± over seeds\tclassification\t± over seeds\tseconds a step")
-	for _, precision := range precisions {
-		fmt.Fprint(tw, precision)
-		for _, measure := range []string{"diffusion", "noisy_classification"} {
-			ends, err := b.ends(losses, precision, measure)
-			if err != nil {
+	fmt.Fprintln(tw, "loss\tprecision\tmean\t± over seeds\tseconds a step")
+	for _, measure := range []string{"diffusion", "noisy_classification"} {
+		ends := map[nn.Precision][]float64{}
+		for _, precision := range precisions {
+			var err error
+			if ends[precision], err = b.ends(losses, precision, measure); err != nil {
 				return err
 			}
-			mean, deviation := stat.MeanStdDev(ends, nil)
-			fmt.Fprintf(tw, "\t%.5f\t%.5f", mean, deviation)
+			mean, deviation := stat.MeanStdDev(ends[precision], nil)
+			fmt.Fprintf(tw, "%s\t%s\t%.5f\t%.5f\t%.3f\n", measure, precision, mean, deviation, seconds[precision])
 		}
-		fmt.Fprintf(tw, "\t%.3f\n", seconds[precision])
+		difference := floats.SubTo(make([]float64, b.seeds), ends[nn.BFloat16], ends[nn.Float32])
+		mean, deviation := stat.MeanStdDev(difference, nil)
+		fmt.Fprintf(tw, "\tdifference\t%+.5f\t%.5f\t\n", mean, deviation)
 	}
 	return tw.Flush()
 }
@@ -205,7 +208,7 @@ func (b precisionBench) draw(losses table.Table, device string) (*figure.Figure,
 	if err != nil {
 		return nil, err
 	}
-	names := map[string]string{"diffusion": "error of the predicted noise", "noisy_classification": "cross-entropy of noised images, nats"}
+	names := map[string]string{"diffusion": "error of the predicted noise", "noisy_classification": "loss of the classifier, nats"}
 	long.Columns = append(long.Columns, "panel")
 	for i, metric := range metrics {
 		long.Rows[i] = append(long.Rows[i], names[metric])
