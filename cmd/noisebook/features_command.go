@@ -45,8 +45,8 @@ func newFeaturesCommand() *cobra.Command {
 		Long: `Turn images into features, or into the statistics that FID compares.
 
 SOURCE is a folder of pictures with its sub-folders, a .npy or .npz file of uint8
-[N, H, W] or [N, H, W, channels], or a data set's part such as mnist/test. PNG is
-read exactly; decoders of JPEG differ by a step or two of brightness.
+[N, H, W] or [N, H, W, channels], or a data set's part such as mnist/test. JPEG is
+decoded as Pillow decodes it, up to a step or two of rounding.
 
 -o NAME.npz writes the mean and the covariance (mu, sigma), which pytorch-fid and
 clean-fid read; -o NAME.npy writes the features, float32 [N, D]. Without -o they

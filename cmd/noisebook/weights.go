@@ -14,6 +14,7 @@ import (
 	"noisebook/pkg/config"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/parity/jointparity"
+	"noisebook/pkg/pytorch"
 	"noisebook/pkg/safetensors"
 	"noisebook/pkg/tier"
 	"noisebook/pkg/track"
@@ -53,11 +54,12 @@ func newWeightsImportCommand() *cobra.Command {
 	var arch, configPath string
 	var half bool
 	command := &cobra.Command{
-		Use:   "import --arch joint --config config.json IN.safetensors OUT.safetensors",
+		Use:   "import --arch joint --config config.json IN OUT.safetensors",
 		Short: "Convert a PyTorch state dict to weights that this project loads",
 		Long: `Convert a PyTorch state dict to weights that this project loads.
 
 IN is the state dict of the Joint Diffusion authors' network, saved with
+torch.save(model.state_dict(), "IN.pth"), of which nothing is executed, or with
 safetensors.torch.save_file(model.state_dict(), "IN.safetensors"). Every
 parameter and running statistic must be there, with the config's shape.
 
@@ -65,7 +67,8 @@ The config is JSON, in the words of the authors' code (image_size, in_channels,
 model_channels, num_res_blocks, channel_mult, attention_downsampling, num_heads,
 num_classes) or of this project ({"unet": {…}, "classes": …}). Attention is
 given by downsampling factors: 2,4 is after one and two halvings.`,
-		Args: cobra.ExactArgs(2),
+		Example: "  noisebook weights import --config config.json model.pth ours.safetensors",
+		Args:    cobra.ExactArgs(2),
 		RunE: func(command *cobra.Command, args []string) error {
 			if arch != "joint" {
 				return fmt.Errorf("weights: architecture %q is not known; use --arch joint", arch)
@@ -139,10 +142,11 @@ func importJoint(configPath, in, out string, half bool) (*joint.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", configPath, err)
 	}
-	file, err := safetensors.Read(in)
+	file, closeFile, err := openStateDict(in)
 	if err != nil {
 		return nil, err
 	}
+	defer closeFile()
 	values, statistics, err := model.FromPyTorch(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in, err)
@@ -156,6 +160,19 @@ func importJoint(configPath, in, out string, half bool) (*joint.Model, error) {
 		return train.WriteWeights(w, net, train.Weights{Values: values, Statistics: statistics}, half,
 			map[string]string{"architecture": "joint", "config": string(description), "source": filepath.Base(in)})
 	})
+}
+
+// openStateDict opens what PyTorch saved, by the file's ending.
+func openStateDict(path string) (joint.StateDict, func() error, error) {
+	if ext := filepath.Ext(path); ext != ".pth" && ext != ".pt" {
+		file, err := safetensors.Read(path)
+		return file, func() error { return nil }, err
+	}
+	file, err := pytorch.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return file, file.Close, nil
 }
 
 // readJointConfig reads our own config, known by its "unet", or one in the words of the authors' code.

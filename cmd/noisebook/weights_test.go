@@ -84,6 +84,7 @@ func TestWeightsImportErrors(t *testing.T) {
 		{"our config with an unknown key", []string{"--config", write("ours.json", `{"unet": {"widht": 32}, "classes": 10}`), in, out}, "widht"},
 		{"weights that are absent", []string{"--config", config, filepath.Join(dir, "absent.safetensors"), out}, "absent.safetensors"},
 		{"weights that are something else", []string{"--config", config, write("pickle.safetensors", "PK\x03\x04"), out}, "safetensors"},
+		{"a .pth that is damaged", []string{"--config", config, write("damaged.pth", "PK\x03\x04"), out}, "ZIP archive is damaged"},
 		{"a folder that is absent", []string{"--config", config, in, filepath.Join(dir, "absent", "out.safetensors")}, "absent"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -217,6 +217,8 @@ func fromImage(m image.Image) (Picture, error) {
 			p.Pixels = append(p.Pixels, m.Pix[y*m.Stride:y*m.Stride+p.Width]...)
 		}
 		return p, nil
+	case *image.YCbCr:
+		return fromYCbCr(m), nil
 	case *image.Gray16, *image.RGBA64, *image.NRGBA64:
 		return Picture{}, fmt.Errorf("has 16 bits a value; save it with 8")
 	}

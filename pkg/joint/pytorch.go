@@ -9,10 +9,18 @@ import (
 	"noisebook/pkg/safetensors"
 )
 
+// StateDict is a PyTorch network's numbers by name: a *safetensors.File, or a
+// *pytorch.File that torch.save wrote.
+type StateDict interface {
+	Names() []string
+	Has(name string) bool
+	Tensor(name string) (safetensors.Tensor, error)
+}
+
 // FromPyTorch reads weights and running statistics from the state dict of the
-// authors' PyTorch network (KamilDeja/joint_diffusion), saved as safetensors.
-// A name that is missing, left over or of another shape is an error.
-func (m *Model) FromPyTorch(file *safetensors.File) (weights, statistics []float32, err error) {
+// authors' PyTorch network (KamilDeja/joint_diffusion). A name that is missing,
+// left over or of another shape is an error.
+func (m *Model) FromPyTorch(file StateDict) (weights, statistics []float32, err error) {
 	used := map[string]bool{}
 	read := func(l *nn.Layout) ([]float32, error) {
 		flat := make([]float32, l.Size())
