@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"os"
@@ -18,13 +19,14 @@ import (
 
 func TestValidate(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"steps is 0":           func(c *Config) { c.Steps = 0 },
-		"batch is -1":          func(c *Config) { c.Batch = -1 },
-		"learning_rate is 2":   func(c *Config) { c.LearningRate = 2 },
-		"learning_rate is NaN": func(c *Config) { c.LearningRate = math.NaN() },
-		"ema_decay is 1":       func(c *Config) { c.EMADecay = 1 },
-		"ema_decay is NaN":     func(c *Config) { c.EMADecay = math.NaN() },
-		"clip_norm":            func(c *Config) { c.ClipNorm = -1 },
+		"steps is 0":            func(c *Config) { c.Steps = 0 },
+		"batch is -1":           func(c *Config) { c.Batch = -1 },
+		"learning_rate is 2":    func(c *Config) { c.LearningRate = 2 },
+		"learning_rate is NaN":  func(c *Config) { c.LearningRate = math.NaN() },
+		"ema_decay is 1":        func(c *Config) { c.EMADecay = 1 },
+		"ema_decay is NaN":      func(c *Config) { c.EMADecay = math.NaN() },
+		"clip_norm":             func(c *Config) { c.ClipNorm = -1 },
+		`precision is "float8"`: func(c *Config) { c.Precision = "float8" },
 	} {
 		c := toyConfig(5)
 		change(&c)
@@ -325,5 +327,19 @@ func TestNetworkWithoutParameters(t *testing.T) {
 	empty, net := Network{Layout: &nn.Layout{}, Statistics: &nn.Layout{}}, newLine()
 	if _, err := Run(t.Context(), openEngine(t), empty, net.objective, toyBatches(4), toyImage, toyConfig(1), Options{}); err == nil {
 		t.Error("a network without parameters is trained")
+	}
+}
+
+// The key of a stage is made of its config's JSON: a precision that nobody
+// chose must not be part of it.
+func TestConfigJSON(t *testing.T) {
+	c := toyConfig(5)
+	const want = `{"steps":5,"batch":4,"learning_rate":0.02,"warmup":3,"cosine_decay":true,"weight_decay":0.1,"clip_norm":1,"ema_decay":0.9,"seed":7}`
+	if got, err := json.Marshal(c); err != nil || string(got) != want {
+		t.Errorf("%s, %v; want %s", got, err, want)
+	}
+	c.Precision = nn.BFloat16
+	if got, err := json.Marshal(c); err != nil || !strings.Contains(string(got), `"precision":"bfloat16"`) {
+		t.Errorf("%s, %v: the precision is lost", got, err)
 	}
 }
