@@ -21,6 +21,7 @@ import sklearn.cluster
 import sklearn.decomposition
 import sklearn.linear_model
 import sklearn.metrics as sk
+import sklearn.neural_network
 import sklearn.svm
 import torch
 from prdc import compute_prdc
@@ -54,10 +55,11 @@ class Bench:
         paths = [self.save(f"input{i}", array) for i, array in enumerate(arrays)]
         return self.run("metric", name, *paths, *options(flags))
 
-    def probe(self, name, train, labels, test, **flags):
+    def probe(self, name, train, labels, test, truth=None, **flags):
+        truth = labels[:len(test)] if truth is None else truth
         out = self.folder / "fitted"
         report = self.run("probe", name, "--train", self.save("train", train), "--train-labels", self.save("labels", labels),
-                          "--test", self.save("test", test), "--test-labels", self.save("test_labels", labels[:len(test)]),
+                          "--test", self.save("test", test), "--test-labels", self.save("test_labels", truth),
                           "--out", out, *options(flags))
         return report, lambda array: np.load(out / f"{array}.npy")
 
@@ -86,6 +88,14 @@ def distributions(bench):
     statistics = [fid_features_to_statistics(torch.from_numpy(x)) for x in (generated, real)]
     fid = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
     bench.compare("FID", bench.metric("fid", generated, real)["values"]["fid"], fid, 1e-6, "torch-fidelity")
+
+    bench.compare("sFID", bench.metric("sfid", generated, real)["values"]["sfid"], fid, 1e-6, "torch-fidelity, on the same features")
+
+    limit = bench.metric("fid-infinity", generated, real, points=8)
+    counts, fids = (np.array(limit["detail"][key]) for key in ("counts", "fids"))
+    slope, intercept = np.polyfit(1 / counts, fids, 1)
+    bench.compare("FID∞", [limit["values"]["fid_infinity"], limit["detail"]["slope"], fids[-1]], [intercept, slope, fid], 1e-6,
+                  "NumPy's line, torch-fidelity at the end")
 
     few = features // 2
     bench.compare("FID, rank-deficient", bench.metric("fid", generated[:few], real[:few])["values"]["fid"],
@@ -174,6 +184,37 @@ def classification(bench):
     bench.compare("Spearman", bench.metric("spearman", scores[:, 0], weights)["values"]["spearman"], spearmanr(scores[:, 0], weights).statistic, 1e-10, "SciPy")
 
 
+def edits(bench):
+    """Mediffusion's measures, by their definitions."""
+    rng = bench.rng
+    images, classes, target = 30, 5, int(rng.integers(5))
+    before, after = rng.random((2, images, classes))
+    ours = bench.metric("class-change", before, after, **{"class": target})["values"]
+    change = after - before
+    others = np.delete(np.abs(change), target, axis=1).mean()
+    bench.compare("class change", [ours["target_change"], ours["other_change"]], [change[:, target].mean(), others], 1e-12, "NumPy, the definition")
+
+    before, after = rng.random((2, images, 12, 9))
+    table, inside, outside = ["image,x,y,width,height"], [], []
+    for i in range(images):
+        x, y = int(rng.integers(0, 6)), int(rng.integers(0, 8))
+        width, height = int(rng.integers(1, 4)), int(rng.integers(1, 5))
+        table.append(f"{i},{x},{y},{width},{height}")
+        mask = np.zeros((12, 9), bool)
+        mask[y:y + height, x:x + width] = True
+        change = np.abs(after[i] - before[i])
+        inside.append(change[mask].mean())
+        outside.append(change[~mask].mean())
+    boxes = bench.folder / "boxes.csv"
+    boxes.write_text("\n".join(table) + "\n")
+    ours = bench.run("metric", "pixel-change", bench.save("before", before), bench.save("after", after), boxes)["values"]
+    bench.compare("pixel change", [ours["inside"], ours["outside"]], [np.mean(inside), np.mean(outside)], 1e-12, "NumPy, the definition")
+
+    series = rng.standard_normal(7)
+    score = bench.metric("mean-sd", series)["scores"]["mean"]
+    bench.compare("mean and sd", [score["value"], score["spread"]["sd"]], [series.mean(), series.std(ddof=1)], 1e-12, "NumPy")
+
+
 def expected_calibration_error(probabilities, labels, bins):
     """Guo et al. 2017, eq. 3: bins (low, high] of the confidence."""
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
@@ -198,6 +239,21 @@ def probes(bench):
         _, fitted = bench.probe("linear-svm", x, labels, test, c=0.3, loss="squared_hinge")
         bench.compare("linear SVM, coefficients", fitted("coefficients"), reference.coef_, 2e-4, "scikit-learn (liblinear)")
 
+        reference = sklearn.svm.LinearSVC(C=0.3, loss="hinge", tol=1e-10, max_iter=1000000).fit(x, labels)
+        _, fitted = bench.probe("linear-svm", x, labels, test, c=0.3, loss="hinge")
+        bench.compare("linear SVM, hinge, coefficients", fitted("coefficients"), reference.coef_, 2e-3, "scikit-learn (liblinear)")
+
+        known = np.concatenate([np.arange(classes), np.arange(samples // 2, samples // 2 + 20)])
+        unknown = np.setdiff1d(np.arange(samples), known)
+        _, fitted = bench.probe("label-propagation", x[known], labels[known], x[unknown], truth=labels[unknown], neighbours=10)
+        bench.compare("label propagation", fitted("scores"), propagate(x[known], labels[known], x[unknown], classes, 10), 1e-6,
+                      "NumPy, a dense solution")
+
+        reference = sklearn.neural_network.MLPClassifier(100, random_state=0, max_iter=2000).fit(x, labels)
+        report, fitted = bench.probe("mlp", x, labels, test)
+        bench.compare("MLP, share of predictions that differ", np.mean(fitted("predictions") != reference.predict(test)), 0, 0.15,
+                      "scikit-learn, another optimiser's path")
+
         reference = sklearn.svm.SVC(C=1.0, kernel="rbf", gamma=0.05, tol=1e-10, decision_function_shape="ovo").fit(x, labels)
         _, fitted = bench.probe("svm", x, labels, test, c=1.0, kernel="rbf", gamma=0.05)
         bench.compare("RBF SVM, decisions", fitted("pair_decisions").ravel(), reference.decision_function(test).ravel(), 1e-4, "scikit-learn (libsvm)")
@@ -217,6 +273,25 @@ def probes(bench):
     bench.compare("k-means, centres", order(fitted("centres")), order(reference.cluster_centers_), 1e-9, "scikit-learn")
 
 
+def propagate(labelled, labels, unlabelled, classes, neighbours, alpha=0.99):
+    """LaplaceNet's propagation without conjugate gradients: probabilities of the unlabelled rows."""
+    x = np.concatenate([labelled, unlabelled])
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    products = x @ x.T
+    np.fill_diagonal(products, -np.inf)
+    weights = np.zeros_like(products)
+    for i, row in enumerate(products):
+        nearest = np.argsort(-row)[:neighbours]
+        weights[i, nearest] = row[nearest]
+    weights = np.maximum(weights, weights.T)
+    root = 1 / np.sqrt(weights.sum(axis=1))
+    start = np.zeros((len(x), classes))
+    start[np.arange(len(labels)), labels] = 1
+    z = np.linalg.solve(np.eye(len(x)) - alpha * root[:, None] * weights * root, start)[len(labels):]
+    z = np.maximum(z, 0)
+    return z / z.sum(axis=1, keepdims=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("seeds", nargs="+", type=int, metavar="SEED", help="of the inputs, one run each")
@@ -226,7 +301,7 @@ def main():
     for seed in args.seeds:
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(args.program.resolve(), pathlib.Path(folder), seed)
-            for part in (distributions, classification, probes):
+            for part in (distributions, classification, edits, probes):
                 part(bench)
         print(f"seed {seed}: largest difference, relative to the larger of 1 and the largest value")
         for measure, (difference, tolerance, by) in bench.worst.items():

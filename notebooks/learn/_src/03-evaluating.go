@@ -81,7 +81,8 @@ again := notebook.Must(learn.Evaluating(tier).Run(notebook.Context(), notebook.S
 notebook.Show(notebook.Captioned{Table: again.Value.Limits, Caption: "FID with all samples and without the bias of few"})
 
 // %% [markdown]
-// The extrapolation of the held-out images lands near zero, where it belongs. That of our samples does not: what is left is the model's.
+// The extrapolation of the held-out images comes nearer to zero, where it belongs; what remains is the bias of the reference's own few images. That of our
+// samples stays far: what is left there is the model's.
 //
 // ## 3. Three habits
 //
