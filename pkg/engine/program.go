@@ -23,8 +23,7 @@ type Program struct {
 	exec      *graph.Exec
 	compiled  atomic.Bool
 	computing atomic.Int64 // nanoseconds in executions
-	idle      int64        // bytes that were allocated before the last call
-	working   int64        // bytes that it took
+	memory    workingMemory
 }
 
 // Compilation is what a compilation cost.
@@ -77,12 +76,11 @@ func (p *Program) Call(args ...any) (outputs []*tensors.Tensor, err error) {
 		}
 	}
 	defer p.recovered(&err)
-	p.settle()
-	p.idle = allocated()
+	p.memory.settle()
 	start := time.Now()
 	outputs, err = p.exec.Call(args...)
 	p.computing.Add(int64(time.Since(start)))
-	p.working = allocated() - p.idle
+	p.memory.weigh()
 	if err != nil {
 		return nil, p.describe(err)
 	}
@@ -91,21 +89,6 @@ func (p *Program) Call(args ...any) (outputs []*tensors.Tensor, err error) {
 
 // Computing is the time that all calls so far have spent in executions.
 func (p *Program) Computing() time.Duration { return time.Duration(p.computing.Load()) }
-
-// settle waits, for a twentieth of a second at most, until the plugin has freed
-// the working memory of the call before, which it does a moment after the outputs
-// can be read. A call in that moment would take a second piece beside it and leave
-// the heap in pieces that fit neither: a training step's process grew to thrice
-// its working memory.
-func (p *Program) settle() {
-	const large, step, patience = 64 << 20, time.Millisecond, 50
-	for range patience {
-		if p.working < large || allocated() < p.idle+p.working/2 {
-			return
-		}
-		time.Sleep(step)
-	}
-}
 
 // Finalize frees the compiled code.
 func (p *Program) Finalize() { p.exec.Finalize() }
