@@ -18,12 +18,14 @@ type dualSolution struct {
 
 // solveDual solves the dual problem of KernelSVM in s. The gradient is
 // Ks − y. At the optimum no coefficient that may rise has a smaller gradient
-// than one that may fall; Residual is by how much that fails.
+// than one that may fall; Residual is by how much that fails. It ends, without
+// having converged, where float64 cannot tell a better solution.
 func solveDual(ctx context.Context, kernel *kernelRows, signs []float64, c, tolerance float64, limit int) (dualSolution, error) {
 	d := &dual{
 		kernel: kernel, diagonal: kernel.diagonal(),
 		s: make([]float64, len(signs)), gradient: make([]float64, len(signs)),
 		low: make([]float64, len(signs)), high: make([]float64, len(signs)),
+		patience: 1, ridge: 1e-8,
 	}
 	for i, y := range signs {
 		if math.IsInf(d.diagonal[i], 0) {
@@ -34,32 +36,18 @@ func solveDual(ctx context.Context, kernel *kernelRows, signs []float64, c, tole
 	}
 	const pause = 1 << 12 // iterations
 	report := Report{}
-	exact := true // the gradient is that of s, without what rounding of its changes adds up to
-	for {
-		rising, least := d.riser()
-		report.Residual = max(0, d.greatestFaller()-least)
+	for run := d.pairs; ; run = d.alternate {
+		// Computed anew, because rounding of the steps' changes adds up.
+		d.setGradient(signs)
+		report.Residual = d.violation()
 		report.Converged = report.Residual <= tolerance
-		if stop := report.Converged || report.Iterations == limit; stop && exact {
+		if report.Residual <= max(tolerance, d.rounding()) || report.Iterations >= limit {
 			break
-		} else if stop {
-			d.setGradient(signs)
-			exact = true
-			continue
 		}
-		if report.Iterations%pause == 0 {
-			if err := ctx.Err(); err != nil {
-				return dualSolution{}, err
-			}
-			if report.Iterations > 0 {
-				d.newton()
-				rising, least = d.riser()
-			}
+		if err := ctx.Err(); err != nil {
+			return dualSolution{}, err
 		}
-		exact = false
-		if falling := d.faller(rising, least); falling >= 0 {
-			d.step(rising, falling)
-		}
-		report.Iterations++
+		report.Iterations += max(1, run(min(pause, limit-report.Iterations), tolerance))
 	}
 	for i, s := range d.s {
 		report.Objective += s * (d.gradient[i] - signs[i]) / 2
@@ -73,6 +61,41 @@ type dual struct {
 	s         []float64
 	gradient  []float64
 	low, high []float64 // bounds of s
+	patience  int       // with moving all free coefficients, in terms of pairs
+	ridge     float64   // added to the kernel there, as a share of its largest value
+}
+
+// pairs moves two coefficients at a time until the violation is within the
+// tolerance, at most limit times, and returns the number of steps.
+func (d *dual) pairs(limit int, tolerance float64) int {
+	for step := range limit {
+		rising, least := d.riser()
+		if d.greatestFaller()-least <= tolerance {
+			return step
+		}
+		falling := d.faller(rising, least)
+		if falling < 0 {
+			return step
+		}
+		d.step(rising, falling)
+	}
+	return limit
+}
+
+// violation of the optimality conditions.
+func (d *dual) violation() float64 {
+	_, least := d.riser()
+	return max(0, d.greatestFaller()-least)
+}
+
+// rounding is about what float64 leaves open in the violation: the terms of a
+// gradient's entry, and the terms of a kernel value, err independently.
+func (d *dual) rounding() float64 {
+	squares := 0.0
+	for i, s := range d.s {
+		squares += s * s * d.diagonal[i]
+	}
+	return 0x1p-48 * math.Sqrt(floats.Max(d.diagonal)*squares)
 }
 
 // riser is the coefficient below its upper bound with the least gradient.
@@ -127,23 +150,48 @@ func (d *dual) setGradient(signs []float64) {
 	}
 }
 
+// alternate between all free coefficients and pairs until the violation is
+// within the tolerance, for about limit iterations. Pairs alone take very long
+// over what is left at the end of problems whose kernel is nearly singular, such
+// as a linear one's.
+func (d *dual) alternate(limit int, tolerance float64) (iterations int) {
+	const pairWork = 8 // multiplications a sample, or so
+	// The longer it takes, the more is spent on the free coefficients, and the
+	// finer are the differences in scale that are taken seriously.
+	d.patience *= 2
+	d.ridge = max(d.ridge/10, 1e-14)
+	pair := pairWork * len(d.s)
+	for iterations < limit {
+		rounds, work := d.newton(d.patience * limit * pair)
+		steps := d.pairs(1+work/(rounds+1)/pair, tolerance)
+		if steps == 0 {
+			return iterations
+		}
+		iterations += rounds + steps
+	}
+	return iterations
+}
+
 // newton moves all free coefficients at once to where the objective is least
 // for them, as far as the bounds allow: each time one meets its bound the others
-// go on without it. Pairs would take very long over what is left at the end of
-// problems whose kernel is nearly singular, such as a linear one's.
-func (d *dual) newton() {
-	const most, rounds = 600, 30 // bound the time, which grows with the cube of their number
-	for range rounds {
+// go on without it. It takes not much more than most multiplications, and
+// returns how many it took in how many rounds.
+func (d *dual) newton(most int) (rounds, work int) {
+	for blocked := true; blocked && work < most; {
 		var free []int
 		for i, s := range d.s {
 			if s > d.low[i] && s < d.high[i] {
 				free = append(free, i)
 			}
 		}
-		if len(free) < 2 || len(free) > most || !d.newtonStep(free) {
-			return
+		if len(free) < 2 {
+			break
 		}
+		blocked = d.newtonStep(free)
+		rounds++
+		work += len(free) * (len(free)*len(free)/3 + len(d.s))
 	}
+	return rounds, work
 }
 
 // newtonStep is one such move and says whether a bound ended it.
@@ -178,20 +226,13 @@ func (d *dual) newtonStep(free []int) (blocked bool) {
 // newtonDirection minimises the objective over the free coefficients with their
 // sum kept; it is nil where rounding leaves no direction of descent.
 func (d *dual) newtonDirection(free []int) []float64 {
-	k := mat.NewSymDense(len(free), nil)
 	gradient, ones := mat.NewVecDense(len(free), nil), mat.NewVecDense(len(free), nil)
 	for a, i := range free {
-		row := d.kernel.row(i)
-		for b := a; b < len(free); b++ {
-			k.SetSym(a, b, row[free[b]])
-		}
-		// The ridge keeps a singular kernel's directions finite and descending.
-		k.SetSym(a, a, row[i]+1e-10*(1+d.diagonal[i]))
 		gradient.SetVec(a, d.gradient[i])
 		ones.SetVec(a, 1)
 	}
-	var cholesky mat.Cholesky
-	if !cholesky.Factorize(k) {
+	cholesky := d.factorize(free)
+	if cholesky == nil {
 		return nil
 	}
 	var ill mat.Condition
@@ -208,6 +249,33 @@ func (d *dual) newtonDirection(free []int) []float64 {
 		return nil
 	}
 	return direction
+}
+
+// factorize the kernel of the free samples. The ridge keeps the directions that a
+// singular kernel leaves flat finite and descending.
+func (d *dual) factorize(free []int) *mat.Cholesky {
+	k := mat.NewSymDense(len(free), nil)
+	largest := 0.0
+	for a, i := range free {
+		row := d.kernel.row(i)
+		largest = max(largest, d.diagonal[i])
+		for b := a; b < len(free); b++ {
+			k.SetSym(a, b, row[free[b]])
+		}
+	}
+	added := 0.0
+	for share := d.ridge; share < 1e-6; share *= 10 {
+		ridge := share * (largest + 1e-300)
+		for a := range free {
+			k.SetSym(a, a, k.At(a, a)+ridge-added)
+		}
+		added = ridge
+		var cholesky mat.Cholesky
+		if cholesky.Factorize(k) {
+			return &cholesky
+		}
+	}
+	return nil
 }
 
 // step moves one coefficient up and another down by what is best for both.
