@@ -245,6 +245,7 @@ func (d *dual) newtonDirection(free []int) []float64 {
 	direction := make([]float64, len(free))
 	floats.AddScaled(direction, -1, u.RawVector().Data)
 	floats.AddScaled(direction, mat.Sum(&u)/mat.Sum(&v), v.RawVector().Data)
+	floats.AddConst(-floats.Sum(direction)/float64(len(free)), direction) // what cancellation leaves of the sum
 	if !(floats.Dot(direction, gradient.RawVector().Data) < 0) {
 		return nil
 	}

@@ -95,36 +95,60 @@ func TestLinearSVMIsOptimal(t *testing.T) {
 
 func TestKernelSVMIsOptimal(t *testing.T) {
 	for _, kernel := range []Kernel{RBF, Linear} {
-		set := blobs(10, 150, 4, 3, 1)
-		// Equal samples with opposite labels leave no curvature between them.
-		set.X.SetRow(1, set.X.RawRowView(0))
-		const c, tolerance = 2.0, 1e-8
-		options := KernelSVM{C: c, Kernel: kernel, Tolerance: tolerance}
-		m := must(options.Train(context.Background(), set))(t)
-		if !m.Report.Converged {
-			t.Fatalf("%v: %+v", kernel, m.Report)
-		}
-		decisions := must(m.PairDecisions(set.X))(t)
-		for p, pair := range m.Pairs {
-			wantClose(t, "sum of coefficients", []float64{floats.Sum(pair.Coefficients)}, []float64{0}, 1e-12)
-			coefficient := map[int]float64{}
-			for i, sample := range pair.Support {
-				coefficient[sample] = pair.Coefficients[i]
+		t.Run(kernel.String(), func(t *testing.T) {
+			set := blobs(10, 150, 4, 3, 1)
+			// Equal samples with opposite labels leave no curvature between them.
+			set.X.SetRow(1, set.X.RawRowView(0))
+			checkKernelSVM(t, KernelSVM{C: 2, Kernel: kernel}, set)
+		})
+		t.Run(kernel.String()+" of few dimensions", func(t *testing.T) {
+			set := blobs(12, 400, 3, 2, 0.5)
+			flat := Set{mat.NewDense(400, 12, nil), set.Labels}
+			flat.X.Mul(set.X, mat.DenseCopyOf(blobs(13, 3, 12, 2, 1).X))
+			checkKernelSVM(t, KernelSVM{C: 100, Kernel: kernel}, flat)
+		})
+		t.Run(kernel.String()+" of many scales", func(t *testing.T) {
+			set := blobs(14, 200, 4, 2, 0.5)
+			for i := range 200 {
+				row := set.X.RawRowView(i)
+				for j := range row {
+					row[j] *= math.Pow(10, float64(j)-2)
+				}
 			}
-			for i, label := range set.Labels {
-				y := 0.0
-				switch label {
-				case pair.First:
-					y = 1
-				case pair.Second:
-					y = -1
-				default:
-					continue
-				}
-				alpha, slack := y*coefficient[i], 1-y*decisions.At(i, p)
-				if alpha < 0 || alpha > c || alpha > 0 && slack < -2*tolerance || alpha < c && slack > 2*tolerance {
-					t.Errorf("%v, pair %d, sample %d: dual variable %v with slack %v", kernel, p, i, alpha, slack)
-				}
+			checkKernelSVM(t, KernelSVM{C: 10, Kernel: kernel}, set)
+		})
+	}
+}
+
+// checkKernelSVM fits and checks the conditions of Karush, Kuhn and Tucker by
+// the model's numbers alone.
+func checkKernelSVM(t *testing.T, options KernelSVM, set Set) {
+	t.Helper()
+	const tolerance = 1e-8
+	m := must(options.Train(context.Background(), set))(t)
+	if !m.Report.Converged || m.Report.Residual > tolerance || m.Report.Iterations > 50_000 {
+		t.Fatalf("%+v", m.Report)
+	}
+	decisions := must(m.PairDecisions(set.X))(t)
+	for p, pair := range m.Pairs {
+		wantClose(t, "sum of coefficients", []float64{floats.Sum(pair.Coefficients)}, []float64{0}, 1e-11*options.C)
+		coefficient := map[int]float64{}
+		for i, sample := range pair.Support {
+			coefficient[sample] = pair.Coefficients[i]
+		}
+		for i, label := range set.Labels {
+			y := 0.0
+			switch label {
+			case m.Classes[pair.First]:
+				y = 1
+			case m.Classes[pair.Second]:
+				y = -1
+			default:
+				continue
+			}
+			alpha, slack := y*coefficient[i], 1-y*m.sign()*decisions.At(i, p)
+			if alpha < 0 || alpha > options.C || alpha > 0 && slack < -2*tolerance || alpha < options.C && slack > 2*tolerance {
+				t.Errorf("pair %d, sample %d: dual variable %v with slack %v", p, i, alpha, slack)
 			}
 		}
 	}
