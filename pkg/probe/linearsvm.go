@@ -37,7 +37,7 @@ func (l Loss) String() string {
 type LinearSVM struct {
 	C             float64 // 0 means 1
 	Loss          Loss
-	Tolerance     float64 // on the optimality conditions, in units of the margin; 0 means 1e-8
+	Tolerance     float64 // on the optimality conditions, in units of the margin; 0 means 1e-10
 	MaxIterations int     // Newton steps a class; 0 means 1000
 }
 
@@ -67,7 +67,7 @@ func (s LinearSVM) Train(ctx context.Context, train Set) (*LinearSVMModel, error
 	if s.C, err = positive("C", s.C, 1); err != nil {
 		return nil, err
 	}
-	if s.Tolerance, err = positive("the tolerance", s.Tolerance, 1e-8); err != nil {
+	if s.Tolerance, err = positive("the tolerance", s.Tolerance, 1e-10); err != nil {
 		return nil, err
 	}
 	if s.MaxIterations, err = count("the number of iterations", s.MaxIterations, 1000); err != nil {

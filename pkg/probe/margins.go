@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -26,10 +27,11 @@ import (
 // by augmented Lagrangians (Yan and Li 2020): cap = C, the forces of one problem
 // are the next one's a, and σ grows; at the end they are the dual variables.
 type margins struct {
-	x     dense.Matrix // [samples, features], without the constant
-	codes *mat.Dense   // the same
-	signs []float64    // [samples], y
-	c     float64
+	x       dense.Matrix // [samples, features], without the constant
+	codes   *mat.Dense   // the same
+	largest []float64    // [features], absolute values
+	signs   []float64    // [samples], y
+	c       float64
 
 	weights []float64 // [features+1], the intercept last
 	slack   []float64 // [samples], z
@@ -44,41 +46,80 @@ type margins struct {
 
 func newMargins(x dense.Matrix, codes *mat.Dense, signs []float64, c float64) *margins {
 	samples, features := codes.Dims()
+	largest := make([]float64, features)
+	for i := range samples {
+		for f, v := range codes.RawRowView(i) {
+			largest[f] = max(largest[f], math.Abs(v))
+		}
+	}
 	return &margins{
-		x: x, codes: codes, signs: signs, c: c,
+		x: x, codes: codes, largest: largest, signs: signs, c: c,
 		weights: make([]float64, features+1), slack: make([]float64, samples), forces: make([]float64, samples),
 		base: make([]float64, samples), cap: math.Inf(1),
 		column: mat.NewDense(samples, 1, nil), row: mat.NewDense(features, 1, nil),
 	}
 }
 
-// minimize starts at weights of 0.
+// minimize starts at weights of 0. It ends, without having converged, where
+// float64 cannot tell better weights.
 func (m *margins) minimize(ctx context.Context, options LinearSVM) (Report, error) {
-	if options.Loss == SquaredHinge {
-		m.rate = 2 * m.c
-		steps, residual, err := m.newton(ctx, options.MaxIterations)
-		return Report{residual <= options.Tolerance, steps, residual, m.penalty() + m.loss(SquaredHinge)}, err
+	m.rate = 2 * m.c
+	if options.Loss == Hinge {
+		m.cap, m.rate = m.c, m.c/2
 	}
-	// Growth trades the number of problems against the steps that each takes;
-	// beyond the last rate rounding of z would show in the forces.
-	const growth, steepest = 8, 1e9
-	m.cap, m.rate = m.c, m.c/2
 	report := Report{}
 	for {
-		steps, residual, err := m.newton(ctx, options.MaxIterations-report.Iterations)
+		steps, err := m.newton(ctx, options.MaxIterations-report.Iterations)
 		if err != nil {
 			return report, err
 		}
 		report.Iterations += max(steps, 1)
-		report.Residual = max(residual, m.complementarity())
-		report.Objective = m.penalty() + m.loss(Hinge)
+		before := report.Residual
+		if report.Residual, err = m.violation(options.Loss); err != nil {
+			return report, err
+		}
+		report.Objective = m.penalty() + m.loss(options.Loss)
 		report.Converged = report.Residual <= options.Tolerance
-		if report.Converged || report.Iterations >= options.MaxIterations {
+		if options.Loss == SquaredHinge || report.Residual <= max(options.Tolerance, m.rounding()) || report.Iterations >= options.MaxIterations {
+			return report, nil
+		}
+		// Growth trades the number of problems against the steps that each takes;
+		// beyond the steepest rate, rounding of the slacks would show in the forces.
+		const growth = 8
+		steepest := 1e-3 * m.c / m.rounding()
+		if m.rate >= steepest && report.Residual > before/2 {
 			return report, nil
 		}
 		copy(m.base, m.forces)
-		m.rate = min(m.rate*growth, steepest*m.c)
+		m.rate = min(m.rate*growth, steepest)
 	}
+}
+
+// violation of the optimality conditions, in units of the margin: how far
+// samples are from where their forces belong, and how far the slacks are from
+// those of the weights that the forces make.
+func (m *margins) violation(l Loss) (float64, error) {
+	gradient, change := make([]float64, len(m.weights)), make([]float64, len(m.slack))
+	if err := m.setGradient(gradient); err != nil {
+		return 0, err
+	}
+	if err := m.slackChange(change, gradient); err != nil {
+		return 0, err
+	}
+	violation := floats.Norm(change, math.Inf(1))
+	if l == Hinge {
+		violation = max(violation, m.complementarity())
+	}
+	return violation, nil
+}
+
+// rounding is about what float64 leaves open in the slacks.
+func (m *margins) rounding() float64 {
+	size := 1 + math.Abs(m.weights[len(m.largest)])
+	for f, largest := range m.largest {
+		size += math.Abs(m.weights[f]) * largest
+	}
+	return 0x1p-51 * size
 }
 
 func (m *margins) penalty() float64 { return floats.Dot(m.weights, m.weights) / 2 }
@@ -112,45 +153,42 @@ func (m *margins) complementarity() float64 {
 	return worst
 }
 
-// newton minimises the smooth problem in at most limit steps. It returns their
-// number and the largest entry of the gradient in proportion to the weights.
-func (m *margins) newton(ctx context.Context, limit int) (steps int, residual float64, err error) {
-	samples, size := len(m.slack), len(m.weights)
-	gradient, direction := make([]float64, size), make([]float64, size)
-	change := make([]float64, samples) // of the slacks along the direction
+// newton minimises the smooth problem in at most limit steps, and returns their
+// number.
+func (m *margins) newton(ctx context.Context, limit int) (steps int, err error) {
+	gradient, direction := make([]float64, len(m.weights)), make([]float64, len(m.weights))
+	change := make([]float64, len(m.slack)) // along the direction
 	if err := m.setSlack(); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	var previous []int8
-	for {
+	for ; ; steps++ {
 		pieces := m.push()
-		if err := m.setGradient(gradient); err != nil {
-			return steps, 0, err
-		}
-		residual = floats.Norm(gradient, math.Inf(1)) / max(1, floats.Norm(m.weights, math.Inf(1)))
-		// On an unchanged piece the last step has led to the minimum.
-		if residual <= 1e-14 || previous != nil && equalPieces(previous, pieces) || steps == limit {
-			return steps, residual, nil
+		// On unchanged pieces the last step has led to the minimum.
+		if previous != nil && slices.Equal(previous, pieces) || steps == limit {
+			return steps, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return steps, residual, err
+			return steps, err
+		}
+		if err := m.setGradient(gradient); err != nil {
+			return steps, err
 		}
 		if err := m.solve(direction, gradient, pieces); err != nil {
-			return steps, residual, err
+			return steps, err
 		}
 		if err := m.slackChange(change, direction); err != nil {
-			return steps, residual, err
+			return steps, err
 		}
 		length := m.lineSearch(direction, change)
 		if length == 0 {
-			return steps, residual, nil
+			return steps, nil
 		}
 		floats.AddScaled(m.weights, length, direction)
 		floats.AddScaled(m.slack, length, change)
 		if previous = nil; math.Abs(length-1) < 1e-9 {
 			previous = pieces
 		}
-		steps++
 	}
 }
 
@@ -171,15 +209,6 @@ func (m *margins) force(u float64) (force float64, piece int8) {
 		return u, 1
 	}
 	return m.cap, 2
-}
-
-func equalPieces(a, b []int8) bool {
-	for i, piece := range a {
-		if piece != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // setSlack computes the slacks of the weights.
@@ -231,7 +260,7 @@ func (m *margins) solve(direction, gradient []float64, pieces []int8) error {
 		return nil
 	}
 	x := withConstant(m.codes, moving)
-	if len(moving) < len(gradient) {
+	if 4*len(moving) < len(gradient) { // it is less exact where features differ in scale
 		return m.solveInSamples(direction, x)
 	}
 	loaded, err := dense.Load(x)
