@@ -70,7 +70,7 @@ func linearSVMFlags(flags *pflag.FlagSet) probeBuilder {
 	var options probe.LinearSVM
 	c := penaltyFlag(flags)
 	loss := choiceFlag(flags, "loss", "cost of a margin below 1", probe.SquaredHinge, probe.Hinge)
-	flags.Float64Var(&options.Tolerance, "tolerance", 1e-8, "violation of the optimality conditions at the end, in units of the margin")
+	flags.Float64Var(&options.Tolerance, "tolerance", 1e-10, "violation of the optimality conditions at the end, in units of the margin")
 	flags.IntVar(&options.MaxIterations, "max-iterations", 1000, "Newton steps a class")
 	return func(*engine.Engine) []probe.Candidate {
 		options.Loss = loss.value

@@ -97,7 +97,7 @@ func (m *margins) minimize(ctx context.Context, options LinearSVM) (Report, erro
 
 // violation of the optimality conditions, in units of the margin: how far
 // samples are from where their forces belong, and how far the slacks are from
-// those of the weights that the forces make.
+// those of the weights that the forces make, less what rounding makes of that.
 func (m *margins) violation(l Loss) (float64, error) {
 	gradient, change := make([]float64, len(m.weights)), make([]float64, len(m.slack))
 	if err := m.setGradient(gradient); err != nil {
@@ -106,14 +106,19 @@ func (m *margins) violation(l Loss) (float64, error) {
 	if err := m.slackChange(change, gradient); err != nil {
 		return 0, err
 	}
-	violation := floats.Norm(change, math.Inf(1))
+	squares := 1.0
+	for _, largest := range m.largest {
+		squares += largest * largest
+	}
+	rounding := 0x1p-50 * squares * floats.Norm(m.forces, 2)
+	violation := max(0, floats.Norm(change, math.Inf(1))-rounding)
 	if l == Hinge {
 		violation = max(violation, m.complementarity())
 	}
 	return violation, nil
 }
 
-// rounding is about what float64 leaves open in the slacks.
+// rounding is about what float64 leaves open in the slacks of the weights.
 func (m *margins) rounding() float64 {
 	size := 1 + math.Abs(m.weights[len(m.largest)])
 	for f, largest := range m.largest {

@@ -93,6 +93,32 @@ func TestLinearSVMIsOptimal(t *testing.T) {
 	}
 }
 
+// Coordinate descent, as in liblinear, does not end on such codes.
+func TestLinearSVMOnManyScales(t *testing.T) {
+	set := blobs(15, 300, 8, 2, 0.6)
+	for i := range 300 {
+		row := set.X.RawRowView(i)
+		for j := range row {
+			row[j] = (row[j] + 2) * math.Pow(10, float64(j)-4)
+		}
+	}
+	const c = 100
+	m := must(LinearSVM{C: c, Loss: Hinge}.Train(context.Background(), set))(t)
+	if !m.Report.Converged {
+		t.Errorf("%+v", m.Report)
+	}
+	// The dual objective bounds every primal one from below.
+	weights, dual := make([]float64, 9), 0.0
+	for i, label := range set.Labels {
+		alpha, y := m.Duals.At(0, i), float64(2*label-1)
+		floats.AddScaled(weights[:8], alpha*y, set.X.RawRowView(i))
+		weights[8] += alpha * y
+		dual += alpha
+	}
+	dual -= floats.Dot(weights, weights) / 2
+	wantClose(t, "objective", []float64{m.Report.Objective}, []float64{dual}, 1e-9)
+}
+
 func TestKernelSVMIsOptimal(t *testing.T) {
 	for _, kernel := range []Kernel{RBF, Linear} {
 		t.Run(kernel.String(), func(t *testing.T) {
