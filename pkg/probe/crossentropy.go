@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 
@@ -150,6 +151,9 @@ const roundIterations = 100
 // is taken up again in the coordinates of where it has come to, because the
 // curvature falls as samples are told apart.
 func (o *crossEntropy) minimize(ctx context.Context, codes *mat.Dense, tolerance float64, iterations int) (minimum, error) {
+	if math.IsInf(floats.Max(o.scale), 1) {
+		return minimum{}, errors.New("the codes overflow; standardise them")
+	}
 	features, samples := len(o.mean), float64(len(o.place))
 	p := &preconditioned{
 		objective: o,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -159,6 +160,13 @@ func TestProbesRefuseBadInput(t *testing.T) {
 	} {
 		if _, err := p.Fit(context.Background(), good, Set{}, 0); !errors.Is(err, ErrOption) {
 			t.Errorf("bad %s: %v, want %v", name, err, ErrOption)
+		}
+	}
+	huge := Set{mat.DenseCopyOf(good.X), good.Labels}
+	huge.X.Scale(1e200, huge.X)
+	for _, p := range []Probe{Logistic{}, LinearSVM{}, LinearSVM{Loss: Hinge}, KernelSVM{Kernel: Linear}} {
+		if _, err := p.Fit(context.Background(), huge, Set{}, 0); err == nil || !strings.Contains(err.Error(), "standardise") {
+			t.Errorf("%T of codes around 1e200: %v, want advice to standardise", p, err)
 		}
 	}
 	if _, err := (Principal{9, Logistic{}}).Fit(context.Background(), good, Set{}, 0); err == nil {

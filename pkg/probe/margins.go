@@ -110,7 +110,8 @@ func (m *margins) violation(l Loss) (float64, error) {
 	for _, largest := range m.largest {
 		squares += largest * largest
 	}
-	rounding := 0x1p-50 * squares * floats.Norm(m.forces, 2)
+	// That of the sums over samples, and that of the slacks in the forces.
+	rounding := squares * (0x1p-50*floats.Norm(m.forces, 2) + m.rate*m.rounding()*math.Sqrt(float64(len(m.forces))))
 	violation := max(0, floats.Norm(change, math.Inf(1))-rounding)
 	if l == Hinge {
 		violation = max(violation, m.complementarity())
@@ -299,18 +300,29 @@ func (m *margins) solveInSamples(direction []float64, x *mat.Dense) error {
 	return nil
 }
 
-// solveShifted overwrites b with (I + scale·a)⁻¹·b, and a with the bracket.
+// solveShifted overwrites b with (I + scale·a)⁻¹·b, and a with the bracket. Where
+// that is singular in float64 its diagonal grows by as small a share as will do:
+// the step is a direction of descent still.
 func solveShifted(a *mat.SymDense, scale float64, b []float64) error {
 	a.ScaleSym(scale, a)
-	for j := range a.SymmetricDim() {
-		a.SetSym(j, j, a.At(j, j)+1)
+	growDiagonal := func(share, constant float64) {
+		for j := range a.SymmetricDim() {
+			a.SetSym(j, j, a.At(j, j)*(1+share)+constant)
+		}
+	}
+	growDiagonal(0, 1)
+	if trace := a.Trace(); math.IsInf(trace, 0) || math.IsNaN(trace) {
+		return errors.New("the codes overflow; standardise them")
 	}
 	var cholesky mat.Cholesky
-	if !cholesky.Factorize(a) {
-		return errors.New("the codes differ too much in scale; standardise them")
+	for share := 1e-15; !cholesky.Factorize(a); share *= 10 {
+		if share > 1e-6 {
+			return errors.New("no step can be solved for; standardise the codes")
+		}
+		growDiagonal(share, 0)
 	}
 	v := mat.NewVecDense(len(b), b)
-	var ill mat.Condition // a nearly singular system still gives a direction of descent
+	var ill mat.Condition
 	if err := cholesky.SolveVecTo(v, v); err != nil && !errors.As(err, &ill) {
 		return fmt.Errorf("solving for a step: %w", err)
 	}

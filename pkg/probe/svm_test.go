@@ -119,6 +119,24 @@ func TestLinearSVMOnManyScales(t *testing.T) {
 	wantClose(t, "objective", []float64{m.Report.Objective}, []float64{dual}, 1e-9)
 }
 
+// At a rate where I is lost beside σ·XᵀX of dependent features.
+func TestNewtonStepOfDependentFeatures(t *testing.T) {
+	x := mat.NewDense(3, 3, []float64{1, 2, 3, 2, 4, 6, 1, 0, 1})
+	a := mat.NewSymDense(3, nil)
+	a.SymOuterK(1, x.T())
+	b := []float64{1, -1, 2}
+	step := append([]float64(nil), b...)
+	if err := solveShifted(a, 1e18, step); err != nil {
+		t.Fatal(err)
+	}
+	if floats.Dot(step, b) <= 0 || floats.HasNaN(step) {
+		t.Errorf("step %v for the gradient %v does not descend", step, b)
+	}
+	if err := solveShifted(mat.NewSymDense(1, []float64{math.Inf(1)}), 1, []float64{1}); err == nil {
+		t.Error("an infinite matrix: no error")
+	}
+}
+
 func TestKernelSVMIsOptimal(t *testing.T) {
 	for _, kernel := range []Kernel{RBF, Linear} {
 		t.Run(kernel.String(), func(t *testing.T) {
