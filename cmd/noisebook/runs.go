@@ -248,6 +248,30 @@ func eventText(e track.Event) string {
 			parts = append(parts, key+" "+e.Environment[key])
 		}
 		return strings.Join(parts, ", ")
+	case track.EventParam:
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(e.Params)) {
+			parts = append(parts, fmt.Sprintf("%s=%v", name, e.Params[name]))
+		}
+		return "param " + strings.Join(parts, " ")
+	case track.EventTag:
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(e.Tags)) {
+			parts = append(parts, name+"="+e.Tags[name])
+		}
+		return "tag " + strings.Join(parts, " ")
+	case track.EventUses:
+		if e.Uses != nil {
+			verb := "computed by"
+			if e.Uses.Cached {
+				verb = "cached from"
+			}
+			return fmt.Sprintf("stage %s, %s run %s", e.Uses.Stage, verb, e.Uses.Run)
+		}
+	case track.EventAttach:
+		if e.Attempt != nil {
+			return fmt.Sprintf("attached, process %d", e.Attempt.Process)
+		}
 	case track.EventState:
 		return strings.TrimSuffix(string(e.State)+": "+e.Error, ": ")
 	}

@@ -4,8 +4,10 @@
 // # Layout
 //
 //	store.json                         format version of the store
-//	runs/<id>/run.json                 identity, stage, config, key, inputs, provenance; written once
-//	runs/<id>/journal-<writer>.jsonl   append-only events of one process; never rewritten
+//	runs/<id>/run.json                 identity, kind, config, provenance; written once
+//	runs/<id>/journal-NNN-<id>.jsonl   append-only events of one attempt; never rewritten
+//	runs/<id>/journal-a-<id>.jsonl     the same of an attached writer
+//	runs/<id>/lock                     flock held by the process of an attempt (stages hold their key's)
 //	runs/<id>/result.json              the stage's value; its presence means "finished"
 //	objects/ab/cdef…                   artifacts by SHA-256, shared by all runs
 //	keys/<key>/lock                    flock held while the key is computed
@@ -18,9 +20,15 @@
 // stages mostly produce the same bytes (weights, statistics, tables) and
 // because a merge of two stores is then a union of files.
 //
+// # Kinds
+//
+// A stage ([Do]) is a cached computation. A run ([Store.Start]) is what a cell
+// logs by itself, a job a command with its arguments, a sweep the parent of
+// jobs. Any process may add a writer to any run ([Store.Attach]).
+//
 // # State
 //
-// No file says "running". A run is finished when its result exists; otherwise
+// No file says "running". A stage is finished when its result exists; otherwise
 // the last state event of its newest attempt decides (failed, interrupted), and
 // without one it is running while its heartbeat is fresh and crashed when the
 // heartbeat is older than [StaleAfter] or the writing process is known to be gone.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -25,8 +26,13 @@ const (
 	EventDataset     EventType = "dataset"     // a dataset was used
 	EventEnvironment EventType = "environment" // engine, device and the like became known
 	EventNote        EventType = "note"        // free text
+	EventParam       EventType = "param"       // named values that describe the run
+	EventTag         EventType = "tag"         // tags set or, with an empty value, removed
+	EventUses        EventType = "uses"        // the run asked for a stage
 	EventHeartbeat   EventType = "heartbeat"   // the process is alive
 	EventState       EventType = "state"       // the attempt ended
+	EventAttach      EventType = "attach"      // a further process writes to the run
+	EventDetach      EventType = "detach"      // and leaves
 )
 
 // Event is one line of a journal. Only the fields of its type are set.
@@ -40,17 +46,28 @@ type Event struct {
 	Dataset     *Dataset          `json:"dataset,omitempty"`
 	Environment map[string]string `json:"environment,omitempty"`
 	Text        string            `json:"text,omitempty"`
+	Params      Params            `json:"params,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+	Uses        *Use              `json:"uses,omitempty"`
 	State       State             `json:"state,omitempty"`
 	Error       string            `json:"error,omitempty"`
 	Stack       string            `json:"stack,omitempty"`
-	Last        map[string]Point  `json:"last,omitempty"`    // state: the last value of each metric
-	Dropped     int64             `json:"dropped,omitempty"` // state: events lost to a full queue
+	Last        map[string]Point  `json:"last,omitempty"`    // state, detach: the last value of each metric
+	Said        []Event           `json:"said,omitempty"`    // state, detach: the writer's params, tags and uses again
+	Dropped     int64             `json:"dropped,omitempty"` // state, detach: events lost to a full queue
+}
+
+// Use says that a run asked for a stage.
+type Use struct {
+	Run    string `json:"run"` // the stage's
+	Stage  string `json:"stage"`
+	Cached bool   `json:"cached,omitempty"` // it was answered from the store
 }
 
 // Attempt is one process's work on a run. A run that was interrupted or crashed
 // is continued by a further attempt with a journal of its own.
 type Attempt struct {
-	Number     int         `json:"number"` // from 1
+	Number     int         `json:"number"` // from 1; 0 of an attached writer
 	Process    int         `json:"process"`
 	Machine    string      `json:"machine,omitempty"` // identifies the boot and process namespace
 	Provenance *Provenance `json:"provenance,omitempty"`
@@ -166,23 +183,31 @@ func (c *nameCache) quoted(name string) []byte {
 	return q
 }
 
-// journalFiles lists a run's journals, the newest attempt last.
-func journalFiles(runDir string) ([]string, error) {
+// journalFiles lists a run's journals: those of its attempts, the newest last,
+// and those of attached writers.
+func journalFiles(runDir string) (attempts, attached []string, err error) {
 	files, err := filepath.Glob(filepath.Join(runDir, "journal-*.jsonl"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sort.Strings(files) // the writer's name starts with the attempt's number
-	return files, nil
+	for _, path := range files {
+		if strings.HasPrefix(filepath.Base(path), "journal-a-") {
+			attached = append(attached, path)
+		} else {
+			attempts = append(attempts, path)
+		}
+	}
+	return attempts, attached, nil
 }
 
 func readJournals(runDir string) (Journal, error) {
-	files, err := journalFiles(runDir)
+	attempts, attached, err := journalFiles(runDir)
 	if err != nil {
 		return Journal{}, err
 	}
 	var all Journal
-	for _, path := range files {
+	for _, path := range append(attempts, attached...) {
 		f, err := os.Open(path)
 		if err != nil {
 			return all, fmt.Errorf("track: %w", err)

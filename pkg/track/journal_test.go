@@ -103,7 +103,7 @@ func FuzzReadJournal(f *testing.F) {
 
 func TestLogNeverBlocksAndCountsDrops(t *testing.T) {
 	dir := t.TempDir()
-	w, err := openJournal(dir, Attempt{Number: 1}, nil)
+	w, err := openJournal(dir, "001", Event{Time: time.Now(), Type: EventAttempt, Attempt: &Attempt{Number: 1}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestLogNeverBlocksAndCountsDrops(t *testing.T) {
 func TestFullDiskIsReportedOnceAndRecovered(t *testing.T) {
 	dir := t.TempDir()
 	warnings := 0
-	w, err := openJournal(dir, Attempt{Number: 1}, func(error) { warnings++ })
+	w, err := openJournal(dir, "001", Event{Time: time.Now(), Type: EventAttempt, Attempt: &Attempt{Number: 1}}, func(error) { warnings++ })
 	if err != nil {
 		t.Fatal(err)
 	}

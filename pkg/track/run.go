@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -26,19 +26,33 @@ const (
 	Interrupted State = "interrupted" // its context was cancelled; it can be resumed
 	Crashed     State = "crashed"     // its process is gone; it can be resumed
 	Unreadable  State = "unreadable"  // run.json is missing or damaged
+	Pending     State = "pending"     // made by [Store.Create]; no process has started it yet
 )
 
 // runFile is the content of run.json, written once when the run starts.
 type runFile struct {
-	Format     int             `json:"format"`
-	ID         string          `json:"id"`
-	Stage      string          `json:"stage"`
-	Version    int             `json:"version"`
-	Key        string          `json:"key"`
-	Config     json.RawMessage `json:"config"`
-	Inputs     []InputRef      `json:"inputs,omitempty"`
-	Started    time.Time       `json:"started"`
-	Provenance Provenance      `json:"provenance"`
+	Format     int               `json:"format"`
+	ID         string            `json:"id"`
+	Kind       Kind              `json:"kind,omitempty"` // from format 2 on
+	Name       string            `json:"name,omitempty"`
+	Parent     string            `json:"parent,omitempty"`
+	Stage      string            `json:"stage,omitempty"` // of a stage, as version, key and inputs
+	Version    int               `json:"version,omitempty"`
+	Key        string            `json:"key,omitempty"`
+	Config     json.RawMessage   `json:"config,omitempty"`
+	Inputs     []InputRef        `json:"inputs,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"` // at the start
+	Launch     *Launch           `json:"launch,omitempty"`
+	Started    time.Time         `json:"started"`
+	Provenance Provenance        `json:"provenance"`
+}
+
+// kind is the run's; format 1 knew stages only.
+func (f runFile) kind() Kind {
+	if f.Kind == "" {
+		return KindStage
+	}
+	return f.Kind
 }
 
 // resultFile is the content of result.json, whose presence finishes a run.
@@ -52,22 +66,41 @@ type resultFile struct {
 
 // Run is a run as its files tell it.
 type Run struct {
-	ID         string           `json:"id"`
-	Stage      string           `json:"stage"`
-	Version    int              `json:"version"`
-	Key        string           `json:"key"`
-	Config     json.RawMessage  `json:"config,omitempty"`
-	Inputs     []InputRef       `json:"inputs,omitempty"`
-	Started    time.Time        `json:"started"`
-	Provenance Provenance       `json:"provenance"`
-	State      State            `json:"state"`
-	Error      string           `json:"error,omitempty"`   // of a failed, interrupted or unreadable run
-	Ended      time.Time        `json:"ended,omitzero"`    // of the last attempt; of a crashed run its last sign of life
-	Attempts   int              `json:"attempts"`          // 1 unless it was resumed
-	Last       map[string]Point `json:"last,omitempty"`    // last value of each metric
-	Dropped    int64            `json:"dropped,omitempty"` // metrics lost to a full queue in the last attempt
+	ID         string            `json:"id"`
+	Kind       Kind              `json:"kind"`
+	Name       string            `json:"name,omitempty"`   // of a run, job or sweep
+	Parent     string            `json:"parent,omitempty"` // the run that this one is a part of
+	Stage      string            `json:"stage,omitempty"`  // of a stage, as version, key and inputs
+	Version    int               `json:"version,omitempty"`
+	Key        string            `json:"key,omitempty"`
+	Config     json.RawMessage   `json:"config,omitempty"`
+	Inputs     []InputRef        `json:"inputs,omitempty"`
+	Params     Params            `json:"params,omitempty"` // the config, flattened, and what was recorded since
+	Tags       map[string]string `json:"tags,omitempty"`   // as they are now
+	Launch     *Launch           `json:"launch,omitempty"`
+	Uses       []Use             `json:"uses,omitempty"` // the stages that it asked for
+	Started    time.Time         `json:"started"`
+	Provenance Provenance        `json:"provenance"`
+	State      State             `json:"state"`
+	Error      string            `json:"error,omitempty"`   // of a failed, interrupted or unreadable run
+	Ended      time.Time         `json:"ended,omitzero"`    // of the last attempt; of a crashed run its last sign of life
+	Attempts   int               `json:"attempts"`          // 1 unless it was resumed
+	Last       map[string]Point  `json:"last,omitempty"`    // last value of each metric
+	Dropped    int64             `json:"dropped,omitempty"` // metrics lost to a full queue in the last attempt
 
-	dir string
+	dir     string
+	machine string // of the last attempt
+}
+
+// Title is the run's name or stage, or its kind when it has neither.
+func (r Run) Title() string {
+	switch {
+	case r.Name != "":
+		return r.Name
+	case r.Stage != "":
+		return r.Stage
+	}
+	return string(r.Kind)
 }
 
 // Duration is the time from the start to the end, or until now while running;
@@ -80,6 +113,26 @@ func (r Run) Duration() time.Duration {
 		return time.Since(r.Started)
 	}
 	return r.Ended.Sub(r.Started)
+}
+
+// Metrics reads every metric's points in order of step; see [Journal.Metrics].
+func (r Run) Metrics() (map[string][]Point, error) {
+	journal, err := r.Journal()
+	return journal.Metrics(), err
+}
+
+// Curve reads one metric's points in order of step. A metric that the run does
+// not have is an error that names those it has.
+func (r Run) Curve(name string) ([]Point, error) {
+	series, err := r.Metrics()
+	if err != nil {
+		return nil, err
+	}
+	points, ok := series[name]
+	if !ok {
+		return nil, fmt.Errorf("track: run %s has no metric %q, it has %s", r.ID, name, strings.Join(slices.Sorted(maps.Keys(series)), ", "))
+	}
+	return points, nil
 }
 
 // Journal reads all that the run recorded.
@@ -177,135 +230,13 @@ func (s *Store) readRun(id string) Run {
 		return run
 	}
 	run := Run{
-		ID: id, Stage: file.Stage, Version: file.Version, Key: file.Key, Config: file.Config, Inputs: file.Inputs,
+		ID: id, Kind: file.kind(), Name: file.Name, Parent: file.Parent,
+		Stage: file.Stage, Version: file.Version, Key: file.Key, Config: file.Config, Inputs: file.Inputs,
+		Params: configParams(file.Config), Tags: maps.Clone(file.Tags), Launch: file.Launch,
 		Started: file.Started, Provenance: file.Provenance, dir: dir,
 	}
 	run.deriveState(time.Now())
 	return run
-}
-
-// tailLength is enough for the end of a journal: its state event or, while
-// running, a heartbeat and recent metrics.
-const tailLength = 64 << 10
-
-// deriveState fills the fields that run.json does not hold.
-func (r *Run) deriveState(now time.Time) {
-	r.State, r.Last = Crashed, map[string]Point{}
-	journals, err := journalFiles(r.dir)
-	if err != nil || len(journals) == 0 {
-		r.Ended = r.Started
-	} else {
-		r.Attempts = len(journals)
-		r.readTail(journals[len(journals)-1], now)
-	}
-	if info, err := os.Stat(filepath.Join(r.dir, "result.json")); err == nil && r.State != Finished {
-		r.State, r.Error, r.Ended = Finished, "", info.ModTime()
-	}
-}
-
-func (r *Run) readTail(path string, now time.Time) {
-	data, cut, err := readTail(path, tailLength)
-	if err != nil {
-		r.State, r.Error, r.Ended = Unreadable, err.Error(), r.Started
-		return
-	}
-	if cut {
-		_, data, _ = bytes.Cut(data, []byte("\n"))
-	}
-	if end, ok := lastEvent(data); ok && end.Type == EventState {
-		r.State, r.Ended, r.Error, r.Dropped, r.Last = end.State, end.Time, end.Error, end.Dropped, end.Last
-		return
-	}
-	var last Event
-	for line := range bytes.Lines(data) {
-		event, ok := parseEvent(bytes.TrimSpace(line))
-		if !ok {
-			continue
-		}
-		last = event
-		for name, value := range event.Values {
-			r.Last[name] = Point{Step: event.Step, Time: event.Time, Value: value}
-		}
-	}
-	if r.Ended = last.Time; r.Ended.IsZero() { // killed before its first line
-		r.Ended = r.Started
-	}
-	if now.Sub(last.Time) < StaleAfter && !processGone(path) {
-		r.State, r.Ended = Running, time.Time{}
-	}
-}
-
-// lastEvent parses the last complete line: of an attempt that ended it tells
-// everything.
-func lastEvent(data []byte) (Event, bool) {
-	end := bytes.LastIndexByte(data, '\n')
-	if end < 0 {
-		return Event{}, false
-	}
-	start := bytes.LastIndexByte(data[:end], '\n') + 1
-	return parseEvent(data[start:end])
-}
-
-// processGone says that the journal's writer lived on this machine and is no
-// more. It only hastens what the heartbeat tells anyway.
-func processGone(journal string) bool {
-	machine := machineID()
-	if machine == "" {
-		return false
-	}
-	f, err := os.Open(journal)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	var first Event
-	if err := json.NewDecoder(f).Decode(&first); err != nil || first.Attempt == nil || first.Attempt.Machine != machine {
-		return false
-	}
-	process, err := os.FindProcess(first.Attempt.Process)
-	if err != nil {
-		return true
-	}
-	err = process.Signal(syscall.Signal(0))
-	return errors.Is(err, os.ErrProcessDone) || errors.Is(err, syscall.ESRCH)
-}
-
-// machineID names this boot and process namespace, within which a process
-// number means something, or is empty where the system does not tell.
-var machineID = sync.OnceValue(func() string {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	namespace, err := os.Readlink("/proc/self/ns/pid")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(boot)) + " " + namespace
-})
-
-// Metrics returns every metric's points in order of step. Where a resumed
-// attempt repeats steps of the one before, its values replace them.
-func (j Journal) Metrics() map[string][]Point {
-	series := map[string][]Point{}
-	resumed := map[string]bool{} // metrics seen in the present attempt
-	for _, event := range j.Events {
-		if event.Type == EventAttempt {
-			clear(resumed)
-		}
-		if event.Type != EventMetric {
-			continue
-		}
-		for name, value := range event.Values {
-			points := series[name]
-			if !resumed[name] {
-				resumed[name] = true
-				points = slices.DeleteFunc(points, func(p Point) bool { return p.Step >= event.Step })
-			}
-			series[name] = append(points, Point{Step: event.Step, Time: event.Time, Value: value})
-		}
-	}
-	return series
 }
 
 func readResult(runDir string) (resultFile, error) {

@@ -170,7 +170,7 @@ func newCall(name string, version int, config any, inputs []Input) (runFile, err
 	if err != nil {
 		return runFile{}, err
 	}
-	return runFile{Format: storeFormat, Stage: name, Version: version, Key: key, Config: canonical, Inputs: refs}, nil
+	return runFile{Format: storeFormat, Kind: KindStage, Stage: name, Version: version, Key: key, Config: canonical, Inputs: refs}, nil
 }
 
 // lookup answers a call from the store. Entries that are damaged or do not fit
@@ -189,6 +189,7 @@ func lookup[R any](store *Store, call runFile, warn func(StageEvent, string)) (R
 			continue
 		}
 		event.Run, event.Age, event.CodeChanged = result.Run, result.Age(), result.CodeChanged
+		store.use(event)
 		store.each(func(o Observer) { o.StageFinished(event, nil) })
 		return result, true
 	}
@@ -263,6 +264,7 @@ func compute[C, R any](ctx context.Context, store *Store, stage Stage[C, R], con
 	if err != nil {
 		return Result[R]{}, fmt.Errorf("stage %s: cannot start its run in the store: %w", stage.Name, advise(err))
 	}
+	store.use(job.event)
 	store.each(func(o Observer) { o.StageStarted(job.event) })
 	stopWatching := context.AfterFunc(ctx, func() { _ = job.Flush() })
 	began := time.Now()
@@ -278,7 +280,7 @@ func compute[C, R any](ctx context.Context, store *Store, stage Stage[C, R], con
 		}
 	}
 	end := endOf(ctx, err)
-	if closeErr := job.journal.close(end); closeErr != nil {
+	if closeErr := job.close(end); closeErr != nil {
 		err = both(err, fmt.Errorf("its journal could not be written: %w", closeErr))
 	}
 	job.event.Duration = time.Since(began)
@@ -340,13 +342,15 @@ func (s *Store) start(call runFile, afresh bool) (*Job, runFile, error) {
 	isNew := identity.ID == ""
 	if isNew {
 		identity.ID, identity.Started, identity.Provenance = newID(10), time.Now(), provenance
+		identity.Parent = s.parentID()
 		if err := s.create(identity); err != nil {
 			return nil, call, err
 		}
 	}
 	event := StageEvent{Stage: call.Stage, Version: call.Version, Key: call.Key, Run: identity.ID, Attempt: attempts + 1}
 	attempt := Attempt{Number: event.Attempt, Process: os.Getpid(), Machine: machineID(), Provenance: &provenance}
-	journal, err := openJournal(s.runDir(identity.ID), attempt, func(err error) {
+	first := Event{Time: time.Now(), Type: EventAttempt, Attempt: &attempt}
+	journal, err := openJournal(s.runDir(identity.ID), fmt.Sprintf("%03d", attempt.Number), first, func(err error) {
 		s.warn(event, "metrics cannot be written, the work goes on: "+err.Error())
 	})
 	if err == nil {
@@ -360,7 +364,11 @@ func (s *Store) start(call runFile, afresh bool) (*Job, runFile, error) {
 		}
 		return nil, call, err
 	}
-	return &Job{store: s, event: event, scratch: scratch, journal: journal}, identity, nil
+	recording := &Recording{
+		store: s, id: identity.ID, attempt: event.Attempt, stage: true, since: identity.Started,
+		ctx: context.Background(), journal: journal,
+	}
+	return &Job{Recording: recording, event: event, scratch: scratch}, identity, nil
 }
 
 // create makes the run's folder appear with its run.json inside.

@@ -15,7 +15,7 @@ import (
 
 // storeFormat is the version of the layout that this package writes; it reads
 // every version up to it.
-const storeFormat = 1
+const storeFormat = 2
 
 // lockPoll is how often a process looks whether another has let go of a key.
 const lockPoll = 100 * time.Millisecond
@@ -31,6 +31,8 @@ type Store struct {
 	environment map[string]string
 	recompute   map[string]bool // by stage name; "" is every stage
 	recomputed  map[string]bool // keys that were computed again by this process
+	parent      string          // of the stages that are started
+	open        map[string]*Recording
 }
 
 // Open opens the store in dir and creates it when there is none. An empty dir
@@ -56,7 +58,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("track: %w", err)
 	}
-	s := &Store{dir: dir, environment: map[string]string{}, recompute: map[string]bool{}, recomputed: map[string]bool{}}
+	s := &Store{dir: dir, environment: map[string]string{}, recompute: map[string]bool{}, recomputed: map[string]bool{}, open: map[string]*Recording{}}
 	var header struct {
 		Format int `json:"format"`
 	}

@@ -253,11 +253,11 @@ func overwriteNew(t *testing.T, path, text string) {
 }
 
 func BenchmarkLog(b *testing.B) {
-	w, err := openJournal(b.TempDir(), Attempt{Number: 1}, nil)
+	w, err := openJournal(b.TempDir(), "001", Event{Time: time.Now(), Type: EventAttempt, Attempt: &Attempt{Number: 1}}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	job := &Job{journal: w}
+	job := &Recording{journal: w}
 	values := map[string]float64{"loss": 0.5, "lr": 1e-4}
 	for step := 0; b.Loop(); step++ {
 		job.Log(step, values)

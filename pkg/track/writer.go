@@ -41,14 +41,16 @@ type journalWriter struct {
 	dirty   bool   // written but not synced
 	failure error  // why the last write failed; nil again when one succeeds
 	last    map[string]Point
+	said    settings
 	warn    func(error) // called once, at the first failure
 	warned  bool
 }
 
-// openJournal creates the journal of an attempt and makes its first event
-// durable, so that a full or read-only disk is known before the work starts.
-func openJournal(runDir string, attempt Attempt, warn func(error)) (*journalWriter, error) {
-	name := fmt.Sprintf("journal-%03d-%s.jsonl", attempt.Number, newID(6))
+// openJournal creates the journal of an attempt, "001", or of an attached
+// writer, "a", and makes its first event durable, so that a full or read-only
+// disk is known before the work starts.
+func openJournal(runDir, writer string, first Event, warn func(error)) (*journalWriter, error) {
+	name := fmt.Sprintf("journal-%s-%s.jsonl", writer, newID(6))
 	file, err := os.OpenFile(filepath.Join(runDir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func openJournal(runDir string, attempt Attempt, warn func(error)) (*journalWrit
 		stop: make(chan struct{}), done: make(chan struct{}),
 		last: map[string]Point{},
 	}
-	w.add(Event{Time: time.Now(), Type: EventAttempt, Attempt: &attempt})
+	w.add(first)
 	if err := w.sync(); err != nil {
 		return nil, both(err, both(file.Close(), os.Remove(file.Name())))
 	}
@@ -93,7 +95,7 @@ func (w *journalWriter) close(last Event) error {
 	w.closing.Do(func() {
 		close(w.stop)
 		<-w.done
-		last.Last, last.Dropped = w.last, w.dropped.Load()
+		last.Last, last.Said, last.Dropped = w.last, w.said.events(), w.dropped.Load()
 		w.add(last)
 		err = both(w.sync(), w.file.Close())
 	})
@@ -139,6 +141,7 @@ func (w *journalWriter) add(e Event) {
 	for name, value := range e.Values {
 		w.last[name] = Point{Step: e.Step, Value: value}
 	}
+	w.said.apply(e)
 	if len(w.pending) > pendingLimit {
 		w.dropped.Add(1)
 		return
