@@ -1,10 +1,7 @@
 package track
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,28 +95,9 @@ type Journal struct {
 // skipped; only a failing reader is an error.
 func ReadJournal(r io.Reader) (Journal, error) {
 	var journal Journal
-	lines := bufio.NewReaderSize(r, 1<<16)
-	for {
-		line, err := lines.ReadBytes('\n')
-		complete := err == nil
-		if err != nil && !errors.Is(err, io.EOF) {
-			return journal, fmt.Errorf("track: read journal: %w", err)
-		}
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			event, ok := parseEvent(line)
-			switch {
-			case ok:
-				journal.Events = append(journal.Events, event)
-			case complete:
-				journal.Skipped++
-			default:
-				journal.Cut = true
-			}
-		}
-		if !complete {
-			return journal, nil
-		}
-	}
+	scan, err := ScanEvents(r, func(e Event) { journal.Events = append(journal.Events, e) })
+	journal.Skipped, journal.Cut = scan.Skipped, scan.Cut
+	return journal, err
 }
 
 func parseEvent(line []byte) (Event, bool) {

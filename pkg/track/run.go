@@ -171,15 +171,17 @@ func (s *Store) Runs() ([]Run, error) {
 
 // Run finds a run by its id or by a prefix that only one run has.
 func (s *Store) Run(prefix string) (Run, error) {
+	if validID(prefix) { // a whole id needs no listing
+		if info, err := os.Lstat(s.runDir(prefix)); err == nil && info.IsDir() {
+			return s.readRun(prefix), nil
+		}
+	}
 	ids, err := s.runIDs()
 	if err != nil {
 		return Run{}, err
 	}
 	var found []string
 	for _, id := range ids {
-		if id == prefix {
-			return s.readRun(id), nil
-		}
 		if strings.HasPrefix(id, prefix) {
 			found = append(found, id)
 		}

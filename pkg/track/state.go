@@ -65,7 +65,7 @@ func (r *Run) judge(path string, end journalEnd, err error, now time.Time) {
 	switch {
 	case end.ended:
 		r.State, r.Error, r.Dropped = end.last.State, end.last.Error, end.last.Dropped
-	case now.Sub(end.last.Time) < StaleAfter && !writer.gone():
+	case writer.Alive(end.last.Time, now):
 		r.State, r.Ended = Running, time.Time{}
 	}
 }
