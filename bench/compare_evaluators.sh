@@ -6,6 +6,7 @@
 #   bench/compare_evaluators.sh 1 2 3
 set -eu
 cd "$(dirname "$0")/.."
+reference=evaluators
 . bench/environment.sh
 go build -buildvcs=false -o build/noisebook ./cmd/noisebook
 exec "$PYTHON" bench/compare_evaluators.py --program build/noisebook "$@"

@@ -6,6 +6,7 @@
 #   bench/evaluators.sh --seed 1 --rounds 5 silhouette k-means
 set -eu
 cd "$(dirname "$0")/.."
+reference=evaluators
 . bench/environment.sh
 go build -buildvcs=false -o build/evaluators ./bench/evaluators
 exec "$PYTHON" bench/evaluators.py --program build/evaluators --out results/bench/evaluators.csv "$@"

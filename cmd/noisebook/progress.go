@@ -11,8 +11,8 @@ import (
 	"noisebook/pkg/fetch"
 )
 
-// progressPrinter shows downloads: on a terminal in one line that is overwritten, elsewhere in a line for each source and
-// then one every few seconds.
+// progressPrinter shows downloads and uploads: on a terminal in one line that is overwritten, elsewhere in a line for each
+// source and then one every few seconds.
 type progressPrinter struct {
 	w        io.Writer
 	terminal bool
@@ -27,22 +27,31 @@ func newProgressPrinter(w io.Writer) *progressPrinter {
 
 // Report is a [fetch.Progress].
 func (p *progressPrinter) Report(event fetch.Event) {
+	if event.Done == 0 {
+		p.show(fmt.Sprintf("%s: %s", event.File, event.Source))
+		return
+	}
+	line := fmt.Sprintf("%s: %.1f MB", event.File, float64(event.Done)/1e6)
+	if event.Total > 0 {
+		line += fmt.Sprintf(" of %.1f MB (%d %%)", float64(event.Total)/1e6, 100*event.Done/event.Total)
+	}
+	p.Line(line)
+}
+
+// Line shows a state of the work unless the last one was shown just now.
+func (p *progressPrinter) Line(line string) {
 	const terminalInterval, logInterval = 100 * time.Millisecond, 5 * time.Second
 	interval := logInterval
 	if p.terminal {
 		interval = terminalInterval
 	}
-	if event.Done > 0 && time.Since(p.last) < interval {
-		return
+	if time.Since(p.last) >= interval {
+		p.show(line)
 	}
+}
+
+func (p *progressPrinter) show(line string) {
 	p.last = time.Now()
-	line := fmt.Sprintf("%s: %s", event.File, event.Source)
-	if event.Done > 0 {
-		line = fmt.Sprintf("%s: %.1f MB", event.File, float64(event.Done)/1e6)
-		if event.Total > 0 {
-			line += fmt.Sprintf(" of %.1f MB (%d %%)", float64(event.Total)/1e6, 100*event.Done/event.Total)
-		}
-	}
 	if !p.terminal {
 		fmt.Fprintln(p.w, line)
 		return
