@@ -49,6 +49,7 @@ func newRunsCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write all fields as JSON")
 	cmd.Flags().IntVar(&limit, "limit", 0, "list at most this many runs; 0 lists all")
 	cmd.Flags().StringVar(&stage, "stage", "", "list the runs of this stage only")
+	cmd.AddCommand(newRunsRmCommand(), newRunsRestoreCommand(), newRunsGCCommand())
 	return cmd
 }
 

@@ -13,6 +13,8 @@
 //	keys/<key>/lock                    flock held while the key is computed
 //	keys/<key>/scratch/                the stage's checkpoints until it succeeds
 //	keys/<key>/run, active             hints: the newest finished and the unfinished run
+//	stages/<hash of the name>          hint: the stage's last run
+//	trash/<id>/…                       a run that was removed and can be restored
 //
 // The files are the truth and can be copied, grepped and merged with another
 // store. Hints only save a scan and may be deleted. Artifacts are kept once for

@@ -17,20 +17,26 @@ type StageEvent struct {
 	Age         time.Duration // of a cached result
 	CodeChanged bool          // the sources differ from those that made a cached result
 	Duration    time.Duration // of a computation that finished
+	Reason      string        // why a new run is computed: what changed since the stage's last run, if known
 }
 
 // String is one line for a cell or a terminal, such as
-// "train: cached from run 4k2m9x0c7d (3 h ago; code has changed since)".
+// "train: cached from run 4k2m9x0c7d (3 h ago; code has changed since)" or
+// "train: computed in 3.2s (run 4k2m9x0c7d; seed 1 → 2 since run 9x0c7d4k2m)".
 func (e StageEvent) String() string {
+	run := "run " + e.Run
+	if e.Reason != "" {
+		run += "; " + e.Reason
+	}
 	switch {
 	case e.Cached:
 		return e.Stage + ": " + cachedMark(e.Run, e.Age, e.CodeChanged)
 	case e.Duration > 0:
-		return fmt.Sprintf("%s: computed in %s (run %s)", e.Stage, shortDuration(e.Duration), e.Run)
+		return fmt.Sprintf("%s: computed in %s (%s)", e.Stage, shortDuration(e.Duration), run)
 	case e.Attempt > 1:
 		return fmt.Sprintf("%s: resuming run %s (attempt %d)", e.Stage, e.Run, e.Attempt)
 	}
-	return fmt.Sprintf("%s: running (run %s)", e.Stage, e.Run)
+	return fmt.Sprintf("%s: running (%s)", e.Stage, run)
 }
 
 // Observer follows the stages of this process. A stage answered from the store

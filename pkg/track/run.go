@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -180,39 +179,27 @@ func (s *Store) Run(prefix string) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	var found []string
-	for _, id := range ids {
-		if strings.HasPrefix(id, prefix) {
-			found = append(found, id)
+	id, err := oneID(ids, prefix)
+	switch {
+	case errors.Is(err, errNoSuchRun) && prefix != "":
+		if trashed, trashErr := s.TrashedRun(prefix); trashErr == nil {
+			return Run{}, fmt.Errorf("track: run %s: %w (noisebook runs restore %s)", trashed.ID, ErrTrashed, trashed.ID)
 		}
+		return Run{}, fmt.Errorf("track: %w in %s (noisebook runs lists them)", err, s.dir)
+	case err != nil:
+		return Run{}, fmt.Errorf("track: %w", err)
 	}
-	switch len(found) {
-	case 0:
-		return Run{}, fmt.Errorf("track: no run %q in %s (noisebook runs lists them)", prefix, s.dir)
-	case 1:
-		return s.readRun(found[0]), nil
-	}
-	return Run{}, fmt.Errorf("track: %q fits %d runs (%s): give more of the id", prefix, len(found), strings.Join(found[:min(5, len(found))], ", "))
+	return s.readRun(id), nil
 }
 
-func (s *Store) runIDs() ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(s.dir, "runs"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("track: %w", err)
-	}
-	var ids []string
-	for _, entry := range entries {
-		if entry.IsDir() && validID(entry.Name()) {
-			ids = append(ids, entry.Name())
-		}
-	}
-	return ids, nil
-}
+func (s *Store) runIDs() ([]string, error) { return idsIn(filepath.Join(s.dir, "runs")) }
 
 // readIdentity reads run.json only.
-func (s *Store) readIdentity(id string) (runFile, error) {
+func (s *Store) readIdentity(id string) (runFile, error) { return readIdentity(s.runDir(id), id) }
+
+func readIdentity(dir, id string) (runFile, error) {
 	var file runFile
-	if err := readJSON(filepath.Join(s.runDir(id), "run.json"), &file); err != nil {
+	if err := readJSON(filepath.Join(dir, "run.json"), &file); err != nil {
 		return file, err
 	}
 	if file.Format < 1 || file.Format > storeFormat {
@@ -221,9 +208,10 @@ func (s *Store) readIdentity(id string) (runFile, error) {
 	return file, nil
 }
 
-func (s *Store) readRun(id string) Run {
-	dir := s.runDir(id)
-	file, err := s.readIdentity(id)
+func (s *Store) readRun(id string) Run { return readRun(s.runDir(id), id) }
+
+func readRun(dir, id string) Run {
+	file, err := readIdentity(dir, id)
 	if err != nil {
 		run := Run{ID: id, State: Unreadable, Error: err.Error(), dir: dir}
 		if info, err := os.Stat(dir); err == nil {

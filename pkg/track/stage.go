@@ -177,7 +177,8 @@ func newCall(name string, version int, config any, inputs []Input) (runFile, err
 // R are skipped with a warning.
 func lookup[R any](store *Store, call runFile, warn func(StageEvent, string)) (Result[R], bool) {
 	event := StageEvent{Stage: call.Stage, Version: call.Version, Key: call.Key, Attempt: 1, Cached: true}
-	for _, id := range store.finishedRuns(call.Key) {
+	ids, hinted := store.finishedRuns(call.Key)
+	for _, id := range ids {
 		identity, err := store.readIdentity(id)
 		if err != nil {
 			warn(event, fmt.Sprintf("run %s cannot be used and is computed again: %v", id, err))
@@ -191,6 +192,9 @@ func lookup[R any](store *Store, call runFile, warn func(StageEvent, string)) (R
 		event.Run, event.Age, event.CodeChanged = result.Run, result.Age(), result.CodeChanged
 		store.use(event)
 		store.each(func(o Observer) { o.StageFinished(event, nil) })
+		if !hinted { // as after an import; in a store that cannot be written the next hit scans again
+			_ = store.setHint(call.Key, "run", id)
+		}
 		return result, true
 	}
 	return Result[R]{}, false
@@ -198,17 +202,17 @@ func lookup[R any](store *Store, call runFile, warn func(StageEvent, string)) (R
 
 // finishedRuns lists the runs that have a result for the key, the newest
 // first: the hinted one alone, or all that a scan finds.
-func (s *Store) finishedRuns(key string) []string {
+func (s *Store) finishedRuns(key string) (runs []string, hinted bool) {
 	hasResult := func(id string) bool {
 		_, err := os.Stat(filepath.Join(s.runDir(id), "result.json"))
 		return err == nil
 	}
 	if id := s.hint(key, "run"); id != "" && hasResult(id) {
-		return []string{id}
+		return []string{id}, true
 	}
 	ids, err := s.runIDs()
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	var found []Run
 	for _, id := range ids {
@@ -224,7 +228,7 @@ func (s *Store) finishedRuns(key string) []string {
 	for _, run := range found {
 		ids = append(ids, run.ID)
 	}
-	return ids
+	return ids, false
 }
 
 // load reads a finished run's result. A strict load also verifies the
@@ -348,6 +352,9 @@ func (s *Store) start(call runFile, afresh bool) (*Job, runFile, error) {
 		}
 	}
 	event := StageEvent{Stage: call.Stage, Version: call.Version, Key: call.Key, Run: identity.ID, Attempt: attempts + 1}
+	if isNew {
+		event.Reason = s.reason(identity)
+	}
 	attempt := Attempt{Number: event.Attempt, Process: os.Getpid(), Machine: machineID(), Provenance: &provenance}
 	first := Event{Time: time.Now(), Type: EventAttempt, Attempt: &attempt}
 	journal, err := openJournal(s.runDir(identity.ID), fmt.Sprintf("%03d", attempt.Number), first, func(err error) {

@@ -138,6 +138,9 @@ func (s *Store) hint(key, name string) string {
 }
 
 func (s *Store) setHint(key, name, run string) error {
+	if err := os.MkdirAll(s.keyDir(key), 0o755); err != nil {
+		return err
+	}
 	return writeFile(filepath.Join(s.keyDir(key), name), []byte(run))
 }
 
