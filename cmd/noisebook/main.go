@@ -62,7 +62,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newSetupCommand(), newDoctorCommand(), newDemoCommand(), newLabCommand(), newKernelCommand(),
 		newListCommand(), newRunCommand(), newVerifyCommand(), newFiguresCommand(), newNotebooksCommand(),
-		newRunsCommand(), newShowCommand(), newDuCommand(), newCacheCommand(), newExportCommand(),
+		newRunsCommand(), newShowCommand(), newDuCommand(), newCacheCommand(), newExportCommand(), newImportCommand(),
 		newDataCommand(), newFeaturesCommand(), newMetricCommand(), newProbeCommand(), newWeightsCommand(),
 		newParityCommand(newParityProcessCommand(), newParityJointCommand(), newParityMetricCommand()),
 		newBenchCommand(),
