@@ -1,13 +1,11 @@
 package track
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -98,67 +96,6 @@ func ReadJournal(r io.Reader) (Journal, error) {
 	scan, err := ScanEvents(r, func(e Event) { journal.Events = append(journal.Events, e) })
 	journal.Skipped, journal.Cut = scan.Skipped, scan.Cut
 	return journal, err
-}
-
-func parseEvent(line []byte) (Event, bool) {
-	var event Event
-	if err := json.Unmarshal(line, &event); err != nil || event.Type == "" {
-		return Event{}, false
-	}
-	return event, true
-}
-
-// appendEvent writes the event as one line. Metric lines, by far the most
-// frequent, are written without reflection.
-func appendEvent(buf []byte, e *Event, names *nameCache) []byte {
-	if e.Type != EventMetric {
-		line, err := json.Marshal(e)
-		if err != nil { // every field marshals by construction; keep the trace if one ever does not
-			line, _ = json.Marshal(Event{Time: e.Time, Type: EventNote, Text: "event lost: " + err.Error()})
-		}
-		return append(append(buf, line...), '\n')
-	}
-	buf = append(buf, `{"t":"`...)
-	buf = e.Time.UTC().AppendFormat(buf, time.RFC3339Nano)
-	buf = append(buf, `","type":"metric","step":`...)
-	buf = strconv.AppendInt(buf, int64(e.Step), 10)
-	buf = append(buf, `,"values":{`...)
-	keys := names.scratch[:0]
-	for name := range e.Values {
-		keys = append(keys, name)
-	}
-	sort.Strings(keys)
-	for i, name := range keys {
-		if i > 0 {
-			buf = append(buf, ',')
-		}
-		buf = append(buf, names.quoted(name)...)
-		buf = append(buf, ':')
-		buf = e.Values[name].appendJSON(buf)
-	}
-	names.scratch = keys
-	return append(buf, "}}\n"...)
-}
-
-// nameCache keeps the JSON form of metric names.
-type nameCache struct {
-	json    map[string][]byte
-	scratch []string
-}
-
-func (c *nameCache) quoted(name string) []byte {
-	if q, ok := c.json[name]; ok {
-		return q
-	}
-	q, err := json.Marshal(name)
-	if err != nil {
-		q = []byte(`"?"`)
-	}
-	if c.json == nil {
-		c.json = map[string][]byte{}
-	}
-	c.json[name] = q
-	return q
 }
 
 // journalFiles lists a run's journals: those of its attempts, the newest last,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,7 @@ func TestEventsRoundTrip(t *testing.T) {
 	}
 	var buf []byte
 	for _, e := range events {
-		buf = appendEvent(buf, &e, &nameCache{})
+		buf = newEncoder().event(buf, &e)
 	}
 	if lines := bytes.Count(buf, []byte("\n")); lines != len(events) {
 		t.Fatalf("%d lines for %d events:\n%s", lines, len(events), buf)
@@ -77,6 +78,67 @@ func TestDamagedJournalLosesOnlyDamagedLines(t *testing.T) {
 	}
 }
 
+// FuzzJournal compares the fast parser with encoding/json on any line.
+func FuzzJournal(f *testing.F) {
+	for _, line := range []string{
+		`{"t":"2026-01-01T00:00:00.123456789Z","type":"metric","step":1,"values":{"a":1,"b":-2.5e-3,"c":"NaN","d":"-Inf"}}`,
+		`{"t":"2026-01-01T00:00:00Z","type":"metric","step":-7,"values":{}}`,
+		`{"t":"2026-01-01T00:00:00Z","type":"metric","step":0,"values":{"a\\":0,"a\"b":1e400}}`,
+		`{"t":"2026-02-30T00:00:00Z","type":"metric","step":0,"values":{"a":0}}`,
+		`{"t":"2026-01-01T00:00:00.Z","type":"metric","step":01,"values":{"b":01,"a":1.}}`,
+		"{\"t\":\"2026-01-01T00:00:00Z\",\"type\":\"metric\",\"step\":0,\"values\":{\"\xff\":-0,\"\u00e9\":1E+5}}",
+		`{"t":"2026-01-01T00:00:00Z","type":"metric","step":9223372036854775808,"values":{"a":null}}`,
+		`{"t":"2026-01-01T00:00:00Z","type":"metric","step":1,"values":{"a":1,"a":2}}`,
+		`{"t":"2026-01-01T24:00:00Z","type":"metric","step":1,"values":{"a":"x"}} x`,
+	} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		var want Event
+		err := json.Unmarshal(line, &want)
+		var parser lineParser
+		for pass := range 2 { // the second with what the parser has kept
+			m := parser.metric(line)
+			if m == nil {
+				return // left to encoding/json
+			}
+			if err != nil {
+				t.Fatalf("pass %d: read %+v, encoding/json refuses: %v", pass, *m, err)
+			}
+			got, _ := parser.event(line)
+			if len(want.Values) == 0 { // no map or an empty one
+				got.Values, want.Values = nil, nil
+			}
+			if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) || !got.Time.Equal(want.Time) {
+				t.Fatalf("pass %d: read %+v, encoding/json %+v", pass, got, want)
+			}
+		}
+	})
+}
+
+// TestWrittenLinesAreReadFast holds that the writer and the fast parser agree.
+func TestWrittenLinesAreReadFast(t *testing.T) {
+	encoder, parser := newEncoder(), lineParser{}
+	random := rand.New(rand.NewPCG(1, 2))
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 20000 {
+		at = at.Add(time.Duration(random.IntN(1e9)))
+		if i%7 == 0 {
+			at = at.Truncate(time.Duration(math.Pow10(random.IntN(10))))
+		}
+		name := []string{"loss", "a \"b\"", "é<>&", "tab\t", "x/y"}[random.IntN(5)]
+		value := math.Float64frombits(random.Uint64())
+		step := int(random.Int64()) >> random.IntN(64)
+		line := bytes.TrimSuffix(encoder.value(nil, at, name, step, value), []byte("\n"))
+		m := parser.metric(line)
+		same := m != nil && m.time.Equal(at) && m.step == step && len(m.names) == 1 && m.names[0] == name &&
+			(float64(m.values[0]) == value || math.IsNaN(value) && math.IsNaN(float64(m.values[0])))
+		if !same {
+			t.Fatalf("%s is read as %+v", line, m)
+		}
+	}
+}
+
 func FuzzReadJournal(f *testing.F) {
 	f.Add([]byte(`{"t":"2026-01-01T00:00:00Z","type":"metric","step":1,"values":{"x":"NaN"}}` + "\n"))
 	f.Add([]byte(`{"t":"2026-01-01T00:00:00Z","type":"state","state":"finished","last":{"x":{"step":1,"value":2}}}`))
@@ -91,7 +153,7 @@ func FuzzReadJournal(f *testing.F) {
 		}
 		var buf []byte
 		for _, e := range journal.Events {
-			buf = appendEvent(buf, &e, &nameCache{})
+			buf = newEncoder().event(buf, &e)
 		}
 		again, err := ReadJournal(bytes.NewReader(buf))
 		if err != nil || again.Skipped != 0 || len(again.Events) != len(journal.Events) {
@@ -150,7 +212,7 @@ func TestFullDiskIsReportedOnceAndRecovered(t *testing.T) {
 		t.Skip("no device that is always full")
 	}
 	good := w.file
-	w.file = full
+	w.file = full // the goroutine looks at it when it is told to flush
 	for step := range 3 {
 		w.log(Event{Time: time.Now(), Type: EventMetric, Step: step, Values: map[string]Number{"x": 1}})
 		if err := w.syncNow(); !errors.Is(err, syscall.ENOSPC) {
@@ -199,7 +261,7 @@ func TestStateFromHeartbeat(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			first := Event{Time: now.Add(-time.Hour), Type: EventAttempt, Attempt: &Attempt{Number: 1, Process: 1, Machine: "another"}}
-			text := appendEvent(appendEvent(nil, &first, &nameCache{}), &test.last, &nameCache{})
+			text := newEncoder().event(newEncoder().event(nil, &first), &test.last)
 			text = append(text, `{"torn`...)
 			if err := os.WriteFile(filepath.Join(dir, "journal-001-abc.jsonl"), text, 0o644); err != nil {
 				t.Fatal(err)

@@ -52,16 +52,12 @@ func (r *Recording) Path(a Artifact) (string, error) { return r.store.Path(a) }
 // Log records metrics at a step. It never waits and never fails; NaN and the
 // infinities are kept.
 func (r *Recording) Log(step int, values map[string]float64) {
-	numbers := make(map[string]Number, len(values))
-	for name, value := range values {
-		numbers[name] = Number(value)
-	}
-	r.journal.log(Event{Time: time.Now(), Type: EventMetric, Step: step, Values: numbers})
+	r.journal.queue.addValues(time.Now(), step, values)
 }
 
 // LogValue is Log for one metric, without a map.
 func (r *Recording) LogValue(name string, step int, value float64) {
-	r.journal.log(Event{Time: time.Now(), Type: EventMetric, Step: step, Values: map[string]Number{name: Number(value)}})
+	r.journal.queue.addValue(time.Now(), name, step, value)
 }
 
 // Param records a value that describes the run; a structured one is flattened

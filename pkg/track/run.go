@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -112,26 +111,6 @@ func (r Run) Duration() time.Duration {
 		return time.Since(r.Started)
 	}
 	return r.Ended.Sub(r.Started)
-}
-
-// Metrics reads every metric's points in order of step; see [Journal.Metrics].
-func (r Run) Metrics() (map[string][]Point, error) {
-	journal, err := r.Journal()
-	return journal.Metrics(), err
-}
-
-// Curve reads one metric's points in order of step. A metric that the run does
-// not have is an error that names those it has.
-func (r Run) Curve(name string) ([]Point, error) {
-	series, err := r.Metrics()
-	if err != nil {
-		return nil, err
-	}
-	points, ok := series[name]
-	if !ok {
-		return nil, fmt.Errorf("track: run %s has no metric %q, it has %s", r.ID, name, strings.Join(slices.Sorted(maps.Keys(series)), ", "))
-	}
-	return points, nil
 }
 
 // Journal reads all that the run recorded.

@@ -23,6 +23,7 @@ type Scan struct {
 // an error.
 func ScanEvents(r io.Reader, visit func(Event)) (Scan, error) {
 	var scan Scan
+	var parser lineParser
 	lines := bufio.NewReaderSize(r, 1<<16)
 	var long []byte
 	for {
@@ -41,7 +42,7 @@ func ScanEvents(r io.Reader, visit func(Event)) (Scan, error) {
 		used := int64(len(line))
 		complete := err == nil
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			event, ok := parseEvent(line)
+			event, ok := parser.event(line)
 			switch {
 			case ok:
 				visit(event)

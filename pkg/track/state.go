@@ -89,9 +89,10 @@ func readEnd(path string, said *settings) (journalEnd, error) {
 		return journalEnd{ended: true, last: end}, nil
 	}
 	var last Event
+	var parser lineParser
 	values := map[string]Point{}
 	for line := range bytes.Lines(data) {
-		event, ok := parseEvent(bytes.TrimSpace(line))
+		event, ok := parser.event(bytes.TrimSpace(line))
 		if !ok {
 			continue
 		}
@@ -125,6 +126,7 @@ func scanSettings(path string, said *settings) error {
 		return err
 	}
 	defer f.Close()
+	var parser lineParser
 	lines := bufio.NewReaderSize(f, 1<<18)
 	for {
 		line, err := lines.ReadSlice('\n')
@@ -136,7 +138,7 @@ func scanSettings(path string, said *settings) error {
 			line = append(line, rest...)
 		}
 		if !metric {
-			if event, ok := parseEvent(bytes.TrimSpace(line)); ok {
+			if event, ok := parser.event(bytes.TrimSpace(line)); ok {
 				said.apply(event)
 			}
 		}
@@ -157,7 +159,7 @@ func lastEvent(data []byte) (Event, bool) {
 		return Event{}, false
 	}
 	start := bytes.LastIndexByte(data[:end], '\n') + 1
-	return parseEvent(data[start:end])
+	return new(lineParser).event(data[start:end])
 }
 
 // writerOf reads who wrote a journal from its first line.

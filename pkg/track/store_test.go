@@ -106,10 +106,10 @@ func TestListing1000RunsIsFast(t *testing.T) {
 		var journal []byte
 		for step := range 20 {
 			e := Event{Time: time.Now(), Type: EventMetric, Step: step, Values: map[string]Number{"loss": 1, "lr": 2}}
-			journal = appendEvent(journal, &e, &nameCache{})
+			journal = newEncoder().event(journal, &e)
 		}
 		end := Event{Time: time.Now(), Type: EventState, State: Finished, Last: map[string]Point{"loss": {Step: 19, Value: 1}}}
-		journal = appendEvent(journal, &end, &nameCache{})
+		journal = newEncoder().event(journal, &end)
 		err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "run.json"), identity, 0o644),
 			os.WriteFile(filepath.Join(dir, "journal-001-x.jsonl"), journal, 0o644))
 		if err != nil {
@@ -250,20 +250,4 @@ func overwriteNew(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func BenchmarkLog(b *testing.B) {
-	w, err := openJournal(b.TempDir(), "001", Event{Time: time.Now(), Type: EventAttempt, Attempt: &Attempt{Number: 1}}, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	job := &Recording{journal: w}
-	values := map[string]float64{"loss": 0.5, "lr": 1e-4}
-	for step := 0; b.Loop(); step++ {
-		job.Log(step, values)
-	}
-	if err := w.close(Event{Type: EventState, State: Finished}); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64(w.dropped.Load())/float64(b.N), "dropped/op")
 }

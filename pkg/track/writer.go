@@ -1,12 +1,11 @@
 package track
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -18,30 +17,30 @@ const (
 	HeartbeatInterval = 5 * time.Second
 	// StaleAfter is the age of a heartbeat from which a run counts as crashed.
 	StaleAfter = 30 * time.Second
-
-	queueLength  = 8192
-	pendingLimit = 8 << 20 // bytes kept while the disk refuses them
 )
 
-// journalWriter appends one process's events to its own file from one
-// goroutine. Producers never wait for the disk.
+// journalFile is what a journal needs of its file.
+type journalFile interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// journalWriter appends one process's events to its own file. Producers encode
+// into the queue; one goroutine carries it to the disk, for which producers
+// never wait.
 type journalWriter struct {
-	path    string
-	file    *os.File
-	queue   chan Event
+	queue   queue
 	flush   chan chan error
 	stop    chan struct{} // closed to end the goroutine
 	done    chan struct{} // closed when it has ended
 	closing sync.Once
-	dropped atomic.Int64
 
 	// owned by the goroutine
-	names   nameCache
-	pending []byte // encoded lines that are not in the file yet
-	dirty   bool   // written but not synced
-	failure error  // why the last write failed; nil again when one succeeds
-	last    map[string]Point
-	said    settings
+	file    journalFile
+	pending [][]byte    // chunks that are not in the file yet
+	dirty   bool        // written since the last sync began
+	syncing chan error  // of a sync in the background, nil when there is none
+	failure error       // why the last write failed; nil again when one succeeds
 	warn    func(error) // called once, at the first failure
 	warned  bool
 }
@@ -56,13 +55,16 @@ func openJournal(runDir, writer string, first Event, warn func(error)) (*journal
 		return nil, err
 	}
 	w := &journalWriter{
-		path: file.Name(), file: file, warn: warn,
-		queue: make(chan Event, queueLength), flush: make(chan chan error),
-		stop: make(chan struct{}), done: make(chan struct{}),
-		last: map[string]Point{},
+		file: file, warn: warn,
+		flush: make(chan chan error), stop: make(chan struct{}), done: make(chan struct{}),
 	}
-	w.add(first)
-	if err := w.sync(); err != nil {
+	w.queue.init()
+	w.log(first)
+	err = w.sync()
+	if err == nil {
+		err = syncDir(runDir) // else a power cut may take the file with its synced content
+	}
+	if err != nil {
 		return nil, both(err, both(file.Close(), os.Remove(file.Name())))
 	}
 	go w.loop()
@@ -70,13 +72,7 @@ func openJournal(runDir, writer string, first Event, warn func(error)) (*journal
 }
 
 // log queues an event, or counts it as dropped when the queue is full.
-func (w *journalWriter) log(e Event) {
-	select {
-	case w.queue <- e:
-	default:
-		w.dropped.Add(1)
-	}
-}
+func (w *journalWriter) log(e Event) { w.queue.add(e) }
 
 // syncNow makes everything queued so far durable.
 func (w *journalWriter) syncNow() error {
@@ -91,12 +87,11 @@ func (w *journalWriter) syncNow() error {
 
 // close writes the attempt's last event and makes the journal durable.
 func (w *journalWriter) close(last Event) error {
-	err := errors.New("journal is closed")
+	err := fmt.Errorf("the recording has ended before")
 	w.closing.Do(func() {
 		close(w.stop)
 		<-w.done
-		last.Last, last.Said, last.Dropped = w.last, w.said.events(), w.dropped.Load()
-		w.add(last)
+		w.queue.end(last)
 		err = both(w.sync(), w.file.Close())
 	})
 	return err
@@ -110,69 +105,91 @@ func (w *journalWriter) loop() {
 	defer heartbeat.Stop()
 	for {
 		select {
-		case e := <-w.queue:
-			w.add(e)
+		case <-w.queue.filled:
+			w.write(w.queue.takeFull())
 		case <-flush.C:
-			_ = w.sync() // reported once through warn and again by close
+			w.syncBehind()
+		case err := <-w.syncing:
+			w.synced(err)
 		case now := <-heartbeat.C:
-			w.add(Event{Time: now, Type: EventHeartbeat})
+			w.log(Event{Time: now, Type: EventHeartbeat})
 		case reply := <-w.flush:
-			w.drain()
-			reply <- w.sync()
+			w.reply(reply)
 		case <-w.stop:
-			w.drain()
 			return
 		}
 	}
 }
 
-func (w *journalWriter) drain() {
+// reply answers all who wait for the same sync.
+func (w *journalWriter) reply(first chan error) {
+	waiting := []chan error{first}
 	for {
 		select {
-		case e := <-w.queue:
-			w.add(e)
+		case next := <-w.flush:
+			waiting = append(waiting, next)
+			continue
 		default:
+		}
+		break
+	}
+	err := w.sync()
+	for _, reply := range waiting {
+		reply <- err
+	}
+}
+
+// write hands chunks to the system after those that it has not taken yet. What
+// it does not take stays pending, so a disk that has room again continues in
+// the middle of the line where it stopped.
+func (w *journalWriter) write(chunks [][]byte) {
+	w.pending = append(w.pending, chunks...)
+	for len(w.pending) > 0 {
+		chunk := w.pending[0]
+		n, err := w.file.Write(chunk)
+		w.dirty = w.dirty || n > 0
+		w.report(err)
+		if err != nil {
+			w.pending[0] = chunk[n:]
 			return
 		}
+		w.queue.recycle(chunk)
+		w.pending = w.pending[1:]
 	}
+	w.pending = nil
 }
 
-func (w *journalWriter) add(e Event) {
-	for name, value := range e.Values {
-		w.last[name] = Point{Step: e.Step, Value: value}
-	}
-	w.said.apply(e)
-	if len(w.pending) > pendingLimit {
-		w.dropped.Add(1)
-		return
-	}
-	w.pending = appendEvent(w.pending, &e, &w.names)
-	if len(w.pending) >= 1<<16 {
-		w.write()
-	}
-}
-
-// write hands the pending lines to the system. What it does not take stays
-// pending, so a disk that has room again continues in the middle of the line
-// where it stopped.
-func (w *journalWriter) write() {
-	if len(w.pending) == 0 {
-		return
-	}
-	n, err := w.file.Write(w.pending)
-	w.dirty = w.dirty || n > 0
-	w.pending = append(w.pending[:0], w.pending[n:]...)
-	w.report(err)
-}
-
+// sync waits until everything queued so far is on the disk.
 func (w *journalWriter) sync() error {
-	w.write()
-	if w.failure == nil && w.dirty {
-		err := w.file.Sync()
-		w.dirty = err != nil
-		w.report(err)
+	w.write(w.queue.takeAll())
+	if w.syncing != nil {
+		w.synced(<-w.syncing)
+	}
+	if len(w.pending) == 0 && w.dirty {
+		w.dirty = false
+		w.synced(w.file.Sync())
 	}
 	return w.failure
+}
+
+// syncBehind does the same but leaves the disk to another goroutine, during
+// whose wait the queue is still emptied. Errors are reported once through warn
+// and again by close.
+func (w *journalWriter) syncBehind() {
+	w.write(w.queue.takeAll())
+	if len(w.pending) > 0 || !w.dirty || w.syncing != nil {
+		return
+	}
+	w.dirty, w.syncing = false, make(chan error, 1)
+	go func(done chan<- error) { done <- w.file.Sync() }(w.syncing)
+}
+
+func (w *journalWriter) synced(err error) {
+	w.syncing = nil
+	if err != nil {
+		w.dirty = true
+		w.report(err)
+	}
 }
 
 func (w *journalWriter) report(err error) {
