@@ -27,7 +27,7 @@ func TestDiffConfigs(t *testing.T) {
 		"in order of path": {`{"b": 1, "a": 1}`, `{"b": 2, "a": 2}`, "a 1 → 2, b 1 → 2"},
 		"none before":      {``, `{"a": 1}`, `config is new: {"a":1}`},
 		"many": {`{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1}`, `{"a": 2, "b": 2, "c": 2, "d": 2, "e": 2}`,
-			"a 1 → 2, b 1 → 2, c 1 → 2, 2 more"},
+			"a 1 → 2, b 1 → 2, c 1 → 2; 2 more"},
 		"long": {`{"a": "` + strings.Repeat("x", 100) + `"}`, `{"a": ""}`, `a "xxxxxxxxxx…xxxxxxxxxxx" → ""`},
 	} {
 		d := Difference{SameKey: true, Config: diffConfigs(json.RawMessage(c.old), json.RawMessage(c.new))}
@@ -77,9 +77,9 @@ func TestWhy(t *testing.T) {
 	_, _, second := chain(t, store, whyConfig{Seed: 2, Train: whyPart{Steps: 5}}, whyConfig{}, 1)
 	trained, _, third := chain(t, store, whyConfig{Seed: 2, Train: whyPart{Steps: 5}}, whyConfig{Seed: 7}, 2)
 	for name, c := range map[string]struct{ run, other, want string }{
-		"through two inputs":   {second.Run, first.Run, "input sample: input train: seed 1 → 2, train.steps 0 → 5"},
-		"the last by default":  {second.Run[:9], "", "input sample: input train: seed 1 → 2, train.steps 0 → 5"},
-		"the other way":        {first.Run, second.Run, "input sample: input train: seed 2 → 1, train.steps 5 → 0"},
+		"through two inputs":   {second.Run, first.Run, "train: seed 1 → 2, train.steps 0 → 5"},
+		"the last by default":  {second.Run[:9], "", "train: seed 1 → 2, train.steps 0 → 5"},
+		"the other way":        {first.Run, second.Run, "train: seed 2 → 1, train.steps 5 → 0"},
 		"equal content":        {third.Run, "", "seed 0 → 7"},
 		"version":              {trained.Run, "", "version 1 → 2"},
 		"version and the rest": {trained.Run, "train of the first", "version 1 → 2, seed 1 → 2, train.steps 0 → 5"},
@@ -136,7 +136,7 @@ func TestWhyWithRunsThatAreGone(t *testing.T) {
 	if err := store.Trash(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := store.Why(second.Run, ""); err != nil || d.Reason() != "input sample: input train: seed 1 → 2" {
+	if d, err := store.Why(second.Run, ""); err != nil || d.Reason() != "train: seed 1 → 2" {
 		t.Errorf("an input's run is in the trash: %q, %v", d.Reason(), err)
 	}
 	if err := os.RemoveAll(store.trashDir(made)); err != nil {
@@ -175,6 +175,27 @@ func TestWhyOfTheSameKey(t *testing.T) {
 	_ = store.difference(older, newer, 1).WriteText(&text)
 	if !strings.Contains(text.String(), "the code changed between") {
 		t.Error(text.String())
+	}
+}
+
+// A cause that several inputs share is named once.
+func TestACauseIsNamedOnce(t *testing.T) {
+	cause := Difference{Stage: "train", Old: "t1", New: "t2", Config: diffConfigs(json.RawMessage(`{"seed":1}`), json.RawMessage(`{"seed":2}`))}
+	through := func(n int) Difference {
+		return Difference{Stage: "sample", Old: fmt.Sprint("s", n), New: fmt.Sprint("r", n), Inputs: []InputChange{{Name: "train", Old: &InputRef{}, New: &InputRef{}, Why: &cause}}}
+	}
+	first, second := through(1), through(2)
+	again := Difference{Stage: "data", Old: "d1", New: "d2", SameKey: true}
+	d := Difference{Stage: "score", Old: "a", New: "b", Inputs: []InputChange{
+		{Name: "sample", Old: &InputRef{}, New: &InputRef{}, Why: &first}, {Name: "sample", Old: &InputRef{}, New: &InputRef{}, Why: &second},
+		{Name: "data", Old: &InputRef{}, New: &InputRef{}, Why: &again},
+	}}
+	if got, want := d.Reason(), "train: seed 1 → 2; data was recomputed"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	var text strings.Builder
+	if err := d.WriteText(&text); err != nil || strings.Count(text.String(), "seed 1 → 2") != 1 || strings.Count(text.String(), "as above") != 1 || !strings.Contains(text.String(), "recomputed, with another result") {
+		t.Error(text.String(), err)
 	}
 }
 
@@ -218,7 +239,7 @@ func TestAComputedStageSaysWhatChanged(t *testing.T) {
 		t.Fatalf("%d stages finished", len(heard.finished))
 	}
 	for i, want := range map[int]string{
-		0: "", 3: "seed 1 → 2 since run " + first.Run, 5: "input sample: input train: seed 1 → 2 since run " + heard.finished[2].Run,
+		0: "", 3: "seed 1 → 2 since run " + first.Run, 5: "train: seed 1 → 2 since run " + heard.finished[2].Run,
 	} {
 		e := heard.finished[i]
 		if e.Reason != want || want != "" && !strings.Contains(e.String(), "; "+want+")") {

@@ -10,27 +10,77 @@ import (
 // reasonChanges is how many changes a reason names before it counts the rest.
 const reasonChanges = 3
 
-// Reason says in a few words what made the key another one, such as
-// "seed 1 → 2" or "input joint/train: train.steps 500 → 1000". It is empty when
-// nothing that the key is made of differs.
+// Reason says in a few words what made the key another one: what differs in the
+// stage itself and, instead of inputs, in the stages that made them, such as
+// "seed 1 → 2; joint/train: train.steps 500 → 1000". It is empty when nothing that
+// the key is made of differs.
 func (d Difference) Reason() string {
-	var parts []string
-	if d.OldVersion != d.NewVersion {
-		parts = append(parts, fmt.Sprintf("version %d → %d", d.OldVersion, d.NewVersion))
+	r := reason{seen: map[[2]string]bool{}}
+	r.visit(d, "")
+	if r.more > 0 {
+		r.parts = append(r.parts, fmt.Sprintf("%d more", r.more))
 	}
-	for _, c := range d.Config {
-		parts = append(parts, c.text(reasonValue))
-	}
-	for _, in := range d.Inputs {
-		parts = append(parts, in.reason())
-	}
-	if len(parts) == 0 && !d.SameKey {
+	if len(r.parts) == 0 && !d.SameKey {
 		return "the inputs' order"
 	}
-	if more := len(parts) - reasonChanges; more > 0 {
-		parts = append(parts[:reasonChanges:reasonChanges], fmt.Sprintf("%d more", more))
+	return strings.Join(r.parts, "; ")
+}
+
+// reason collects the changes of a difference and of those behind it, each once
+// however many inputs it came through.
+type reason struct {
+	parts       []string
+	named, more int
+	seen        map[[2]string]bool // pairs of runs
+}
+
+func (r *reason) visit(d Difference, name string) {
+	pair := [2]string{d.Old, d.New}
+	if r.seen[pair] {
+		return
 	}
-	return strings.Join(parts, ", ")
+	r.seen[pair] = true
+	own, prefix := d.ownChanges(), ""
+	if name != "" {
+		prefix = name + ": "
+		if len(own) == 0 && len(d.Inputs) == 0 {
+			own, prefix = []string{name + " was recomputed"}, ""
+		}
+	}
+	if room := reasonChanges - r.named; len(own) > room {
+		r.more += len(own) - room
+		own = own[:room]
+	}
+	if r.named += len(own); len(own) > 0 {
+		r.parts = append(r.parts, prefix+strings.Join(own, ", "))
+	}
+	for _, in := range d.Inputs {
+		if in.Why != nil {
+			r.visit(*in.Why, in.Name)
+		}
+	}
+}
+
+// ownChanges names what differs but for inputs that can be explained.
+func (d Difference) ownChanges() []string {
+	var changes []string
+	if d.OldVersion != d.NewVersion {
+		changes = append(changes, fmt.Sprintf("version %d → %d", d.OldVersion, d.NewVersion))
+	}
+	for _, c := range d.Config {
+		changes = append(changes, c.text(reasonValue))
+	}
+	for _, in := range d.Inputs {
+		switch {
+		case in.Old == nil:
+			changes = append(changes, "input "+in.Name+" is new")
+		case in.New == nil:
+			changes = append(changes, "input "+in.Name+" is gone")
+		case in.Why == nil:
+			changes = append(changes, "input "+in.Name+" changed")
+		}
+	}
+	return changes
 }
 
 // reasonValue and listValue are how many characters of a value are shown.
@@ -64,35 +114,34 @@ func valueText(raw []byte, limit int) string {
 	return string(runes[:head]) + "…" + string(runes[len(runes)-(limit-1-head):])
 }
 
-func (c InputChange) reason() string {
-	switch {
-	case c.Old == nil:
-		return "input " + c.Name + " is new"
-	case c.New == nil:
-		return "input " + c.Name + " is gone"
-	case c.Why == nil:
-		return "input " + c.Name + " changed"
-	}
-	if reason := c.Why.Reason(); reason != "" {
-		return "input " + c.Name + ": " + reason
-	}
-	return "input " + c.Name + " was recomputed"
-}
-
 // WriteText writes the difference for a person, an input's own differences
 // indented below it.
 func (d Difference) WriteText(w io.Writer) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s: run %s against run %s\n", d.Stage, d.New, d.Old)
-	d.write(&text, "  ")
+	d.write(&text, "  ", map[[2]string]bool{})
+	switch {
+	case d.SameKey && d.CodeChanged:
+		fmt.Fprintf(&text, "  the key is the same: it was computed twice, and the code changed between (%s → %s)\n", d.OldCommit, d.NewCommit)
+	case d.SameKey:
+		fmt.Fprintf(&text, "  the key is the same: it was computed twice by the same code\n")
+	case d.CodeChanged:
+		fmt.Fprintf(&text, "  code     changed too, which is no part of the key (%s → %s)\n", d.OldCommit, d.NewCommit)
+	}
 	_, err := io.WriteString(w, text.String())
 	return err
 }
 
-func (d Difference) write(text *strings.Builder, indent string) {
+func (d Difference) write(text *strings.Builder, indent string, seen map[[2]string]bool) {
 	line := func(format string, args ...any) {
 		fmt.Fprintf(text, indent+format+"\n", args...)
 	}
+	pair := [2]string{d.Old, d.New}
+	if seen[pair] {
+		line("as above")
+		return
+	}
+	seen[pair] = true
 	if d.OldVersion != d.NewVersion {
 		line("version  %d → %d", d.OldVersion, d.NewVersion)
 	}
@@ -102,19 +151,15 @@ func (d Difference) write(text *strings.Builder, indent string) {
 	for _, in := range d.Inputs {
 		line("input    %s", in.text())
 		if in.Why != nil {
-			in.Why.write(text, indent+"  ")
+			in.Why.write(text, indent+"  ", seen)
 		}
 	}
 	switch {
-	case d.SameKey && d.CodeChanged:
-		line("the key is the same: it was computed twice, and the code changed between (%s → %s)", d.OldCommit, d.NewCommit)
-	case d.SameKey:
-		line("the key is the same: it was computed twice by the same code")
-	case d.CodeChanged:
-		line("code     changed too, which is no part of the key (%s → %s)", d.OldCommit, d.NewCommit)
-	}
-	if !d.SameKey && d.Reason() == "the inputs' order" {
+	case len(d.ownChanges()) > 0 || len(d.Inputs) > 0:
+	case !d.SameKey:
 		line("the inputs are the same in another order")
+	case len(seen) > 1:
+		line("recomputed, with another result")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 )
 
 // Dir is the run's folder.
@@ -69,11 +70,19 @@ func validHash(text string) bool {
 	return true
 }
 
+// scanBuffers spares a collection, which reads every file of the store, most of
+// its allocations.
+var scanBuffers = sync.Pool{New: func() any {
+	buffer := make([]byte, 256<<10)
+	return &buffer
+}}
+
 // scanHashes finds the runs of exactly 64 hexadecimal digits. It looks at every
 // 64th byte and back from there, so that a long journal costs little more than
 // reading it.
 func scanHashes(r io.Reader, found func(sum []byte)) error {
-	buffer := make([]byte, 256<<10)
+	buffer := *scanBuffers.Get().(*[]byte)
+	defer scanBuffers.Put(&buffer)
 	held := 0 // bytes at the start of the buffer that are not decided yet
 	for {
 		n, err := io.ReadFull(r, buffer[held:])
