@@ -19,8 +19,16 @@ import (
 	"noisebook/pkg/tier"
 )
 
-// artifacts are all that can be run; a new paper adds its list here.
-func artifacts() []experiments.Artifact { return slices.Concat(joint.Artifacts()) }
+// papers list what can be run; a new paper adds its list here.
+var papers = []func() []experiments.Artifact{joint.Artifacts}
+
+func artifacts() []experiments.Artifact {
+	var all []experiments.Artifact
+	for _, list := range papers {
+		all = append(all, list()...)
+	}
+	return all
+}
 
 func findArtifact(id string) (experiments.Artifact, error) {
 	all := artifacts()

@@ -19,6 +19,9 @@ const asCommand = "NOISEBOOK_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
+		if os.Getenv(toyVariable) != "" {
+			papers = append(papers, toyArtifacts)
+		}
 		main()
 		return
 	}

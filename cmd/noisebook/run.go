@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -16,7 +15,6 @@ import (
 	"noisebook/pkg/jupyter"
 	"noisebook/pkg/setup"
 	"noisebook/pkg/tier"
-	"noisebook/pkg/track"
 )
 
 // runOptions are what run, verify and figures share.
@@ -30,7 +28,7 @@ type runOptions struct {
 func (o *runOptions) flags(command *cobra.Command) {
 	command.Flags().Var(&o.tier, "tier", "size of the experiment: smoke, quick, cpu or paper")
 	command.Flags().StringArrayVar(&o.overrides, "set", nil, "change a `key=value` of the config, such as model.train.steps=500; repeatable")
-	command.Flags().StringArrayVar(&o.recompute, "recompute", nil, "compute this `stage` anew, such as joint/sample; repeatable")
+	command.Flags().StringArrayVar(&o.recompute, "recompute", nil, "compute this `stage` anew, such as joint/sample, or all; repeatable")
 	command.Flags().IntVar(&o.devices, "devices", 1, "share each training batch between the first `N` devices of the engine")
 }
 
@@ -79,6 +77,9 @@ func newRunCommand() *cobra.Command {
 			outcome, err := runArtifact(cmd, artifact, options)
 			if err != nil {
 				return err
+			}
+			if e, ok := executionOf(cmd.Context()); ok && e.run.Parent != "" {
+				return outcome.Report.Print(cmd.OutOrStdout()) // a sweep's members would overwrite each other's files
 			}
 			return show(cmd, outcome, publish)
 		},
@@ -181,29 +182,6 @@ func newDemoCommand() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-func runArtifact(cmd *cobra.Command, artifact experiments.Artifact, options runOptions) (experiments.Outcome, error) {
-	for _, override := range options.overrides {
-		if strings.HasPrefix(override, "tier=") {
-			return experiments.Outcome{}, fmt.Errorf("--set %s: a tier is more than its name; use --tier", override)
-		}
-	}
-	experiment, err := artifact.New(options.tier, options.overrides...)
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-	store, err := track.Open("")
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-	store.SetEnvironment("tier", options.tier.String())
-	experiments.UseDevices(options.devices)
-	store.Observe(newStagePrinter(cmd.ErrOrStderr()))
-	if len(options.recompute) > 0 {
-		store.Recompute(options.recompute...)
-	}
-	return experiment.Run(cmd.Context(), store)
 }
 
 func dryRun(ctx context.Context, artifact experiments.Artifact, options runOptions, measure int) (experiments.Plan, error) {

@@ -173,6 +173,19 @@ func (r *Recording) End(err error) error {
 	return nil
 }
 
+// Discard ends the recording and removes its run, where keeping a record would
+// tell nothing new. Artifacts stay until the store is cleaned.
+func (r *Recording) Discard() error {
+	if r.stage || r.attempt != 1 {
+		return fmt.Errorf("track: run %s holds more than this recording and cannot be discarded", r.id)
+	}
+	err := r.End(nil)
+	if removed := os.RemoveAll(r.store.runDir(r.id)); removed != nil {
+		err = both(err, fmt.Errorf("track: cannot discard run %s: %w", r.id, removed))
+	}
+	return err
+}
+
 func (r *Recording) warn(err error) {
 	fmt.Fprintf(os.Stderr, "warning: run %s: metrics cannot be written, the work goes on: %v\n", r.id, err)
 }

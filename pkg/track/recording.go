@@ -142,7 +142,7 @@ func (s *Store) attempt(ctx context.Context, identity runFile) (*Recording, erro
 	}
 	run := s.readRun(id)
 	// A lock that is free says nothing about a process of another machine.
-	if !locked || run.State == Running && run.machine != machineID() {
+	if !locked || run.State == Running && run.worker.Machine != machineID() {
 		_ = lock.Unlock()
 		return fail(fmt.Errorf("%w (attempt %d): attach to it, or stop it and wait", ErrRunning, run.Attempts))
 	}

@@ -86,8 +86,8 @@ type Run struct {
 	Last       map[string]Point  `json:"last,omitempty"`    // last value of each metric
 	Dropped    int64             `json:"dropped,omitempty"` // metrics lost to a full queue in the last attempt
 
-	dir     string
-	machine string // of the last attempt
+	dir    string
+	worker Attempt // the last one
 }
 
 // Title is the run's name or stage, or its kind when it has neither.

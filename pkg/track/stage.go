@@ -89,7 +89,7 @@ func Do[C, R any](ctx context.Context, store *Store, stage Stage[C, R], config C
 	if err != nil {
 		return Result[R]{}, err
 	}
-	forced := store.mustRecompute(stage.Name, call.Key)
+	forced := store.mustRecompute(stage.Name, call.Key) && !store.ownsHint(call.Key, "run")
 	if !forced {
 		ignore := func(StageEvent, string) {} // the second look below warns
 		if result, ok := lookup[R](store, call, ignore); ok {
@@ -109,7 +109,8 @@ func Do[C, R any](ctx context.Context, store *Store, stage Stage[C, R], config C
 			return result, nil
 		}
 	}
-	result, err := compute(ctx, store, stage, config, call, forced)
+	afresh := forced && !store.ownsHint(call.Key, "active")
+	result, err := compute(ctx, store, stage, config, call, afresh)
 	if forced && err == nil {
 		store.markRecomputed(call.Key)
 	}

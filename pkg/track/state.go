@@ -61,7 +61,7 @@ func (r *Run) judge(path string, end journalEnd, err error, now time.Time) {
 		r.Ended = end.last.Time
 	}
 	writer, _ := writerOf(path)
-	r.machine = writer.Machine
+	r.worker = writer
 	switch {
 	case end.ended:
 		r.State, r.Error, r.Dropped = end.last.State, end.last.Error, end.last.Dropped
@@ -174,6 +174,12 @@ func writerOf(journal string) (Attempt, bool) {
 		return Attempt{}, false
 	}
 	return *first.Attempt, true
+}
+
+// Worker is the process that works on the run or did last, and whether its
+// number means something here: on this machine since it was started.
+func (r Run) Worker() (worker Attempt, here bool) {
+	return r.worker, r.worker.Machine != "" && r.worker.Machine == machineID()
 }
 
 // gone says that the writer lived on this machine and is no more. It only

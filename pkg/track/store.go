@@ -87,7 +87,9 @@ func (s *Store) Dir() string { return s.dir }
 
 // Recompute makes the named stages run once more in this process instead of
 // being answered from the store, each key once; without names, every stage.
-// What an interrupted computation left behind is thrown away first.
+// What an interrupted computation left behind is thrown away first, unless the
+// parent of [Store.SetParent] made it: a job that is resumed keeps what it has
+// computed again already.
 func (s *Store) Recompute(stages ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,6 +105,16 @@ func (s *Store) mustRecompute(stage, key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return (s.recompute[stage] || s.recompute[""]) && !s.recomputed[key]
+}
+
+// ownsHint says that the hinted run of the key was started by the present parent.
+func (s *Store) ownsHint(key, name string) bool {
+	parent := s.parentID()
+	if parent == "" {
+		return false
+	}
+	identity, err := s.readIdentity(s.hint(key, name))
+	return err == nil && identity.Parent == parent && identity.Key == key
 }
 
 func (s *Store) markRecomputed(key string) {
