@@ -24,6 +24,10 @@ const (
 	// weighedCalls show whether a program's memory is large. Others are not
 	// weighed: counting the heap takes half a millisecond.
 	weighedCalls = 5
+	// settlingCalls may each take another place: glibc can give back an aligned
+	// block and then find it a few bytes too short for the same request. The
+	// pages of the places that stay behind go back to the system.
+	settlingCalls = 3
 )
 
 func (m *workingMemory) small() bool { return m.calls >= weighedCalls && m.most < largeMemory }
@@ -45,6 +49,9 @@ func (m *workingMemory) settle() {
 			time.Sleep(step)
 			now = allocated()
 		}
+	}
+	if m.calls > 0 && m.calls <= settlingCalls {
+		trim()
 	}
 	m.idle = now
 }
