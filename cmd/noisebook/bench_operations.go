@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -161,7 +162,8 @@ func (b *unetBench) gradientOperations(e *engine.Engine, model *joint.Model, obj
 
 // graphOperations is the floating-point operations of all convolutions and
 // matrix products that the outputs depend on, as they stand in the graph:
-// products with padding and with the zeros of a dilated input count.
+// products with padding and with the zeros of a dilated input count. A product
+// with a constant is a sum in another guise (group norm's means) and does not.
 func graphOperations(outputs ...*graph.Node) float64 {
 	seen := map[*graph.Node]bool{}
 	total := 0.0
@@ -177,6 +179,9 @@ func graphOperations(outputs ...*graph.Node) float64 {
 			out := kernel.Dimensions[attribute(n, kernelOutputAxis)[0]]
 			total += 2 * float64(n.Shape().Size()) * float64(kernel.Size()/out)
 		case graph.NodeTypeDotGeneral:
+			if slices.ContainsFunc(n.Inputs(), isConstant) {
+				break
+			}
 			contracted := 1
 			for _, axis := range attribute(n, contractedAxes) {
 				contracted *= n.Inputs()[0].Shape().Dimensions[axis]
@@ -192,6 +197,8 @@ func graphOperations(outputs ...*graph.Node) float64 {
 	}
 	return total
 }
+
+func isConstant(n *graph.Node) bool { return n.Type() == graph.NodeTypeConstant }
 
 // GoMLX shows a node's attributes only in its description.
 var (

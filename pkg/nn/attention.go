@@ -44,43 +44,54 @@ func (a SelfAttention) Forward(p *Pass, x *Node) *Node {
 	width := c / a.heads
 
 	h := a.QKV.Forward(p, Reshape(a.Norm.Forward(p, x), b, positions, c))
-	h = Reshape(h, b, positions, a.heads, 3, width)
-	part := func(i int) *Node { // [B, heads, positions, width]
-		return TransposeAllDims(Reshape(Slice(h, AxisRange(), AxisRange(), AxisRange(), AxisElem(i)), b, positions, a.heads, width), 0, 2, 1, 3)
-	}
-	scale := math.Pow(float64(width), -0.25) // on both, so that neither overflows in half precision
-	q, k, v := MulScalar(part(0), scale), MulScalar(part(1), scale), part(2)
-
-	mixed := Reshape(TransposeAllDims(attend(p, q, k, v), 0, 2, 1, 3), b, positions, c)
+	mixed := Reshape(attend(p, Reshape(h, b, positions, a.heads, 3, width)), b, positions, c)
 	return Add(x, Reshape(a.Project.Forward(p, mixed), d...))
 }
 
-// attend is softmax(q·kᵀ)·v for q, k, v [B, heads, positions, width].
+// attend is softmax(q·kᵀ/√width)·v for queries, keys and values
+// [B, positions, heads, 3, width]; the answer is [B, positions, heads, width].
 //
 // The matrices of positions × positions would be most of what a training step
 // remembers, so the gradient makes them anew from each row's log-sum-exp (Dao
 // et al. 2022, FlashAttention, algorithm 4).
-func attend(p *Pass, q, k, v *Node) *Node {
+func attend(p *Pass, qkv *Node) *Node {
+	d := qkv.Shape().Dimensions
+	b, positions, heads, width := d[0], d[1], d[2], d[4]
+	scale := math.Pow(float64(width), -0.25) // on both, so that neither overflows in half precision
 	multiply := func(x *Node, xAxis int, y *Node, yAxis int) *Node {
 		return DotGeneral(p.Narrow(x), []int{xAxis}, []int{0, 1}, p.Narrow(y), []int{yAxis}, []int{0, 1})
 	}
+	toHeads := func(x *Node) *Node { return TransposeAllDims(x, 0, 2, 1, 3) } // its own inverse
+	split := func(qkv *Node) (q, k, v *Node) {                                // each [B, heads, positions, width]
+		part := func(i int) *Node {
+			return toHeads(Reshape(Slice(qkv, AxisRange(), AxisRange(), AxisRange(), AxisElem(i)), b, positions, heads, width))
+		}
+		return MulScalar(part(0), scale), MulScalar(part(1), scale), part(2)
+	}
 	var mixed, logSum *Node
 	return withGradient(func(in []*Node) *Node {
-		q, k, v := in[0], in[1], in[2]
+		q, k, v := split(in[0])
 		scores := Wide(multiply(q, 3, k, 3))
 		peak := StopGradient(ReduceAndKeep(scores, ReduceMax, -1))
 		shares := Exp(Sub(scores, peak))
 		total := ReduceAndKeep(shares, ReduceSum, -1)
 		logSum = Add(peak, Log(total))
 		mixed = Div(Wide(multiply(shares, 3, v, 2)), total)
-		return p.Narrow(mixed)
+		return p.Narrow(toHeads(mixed))
 	}, func(adjoint *Node) []*Node {
+		q, k, v := split(qkv)
+		adjoint = toHeads(adjoint)
 		// The scores wait for the adjoint; otherwise the compiler would find
 		// them equal to the forward pass's and keep those.
 		late := Add(q, MulScalar(adjoint, 0))
 		shares := Exp(Sub(Wide(multiply(late, 3, k, 3)), logSum))
 		slope := Sub(Wide(multiply(adjoint, 3, v, 3)), ReduceAndKeep(Mul(Wide(adjoint), mixed), ReduceSum, -1))
 		scores := Mul(shares, slope)
-		return []*Node{multiply(scores, 3, k, 2), multiply(scores, 2, q, 2), multiply(shares, 2, adjoint, 2)}
-	}, q, k, v)
+		join := func(x *Node) *Node { return Reshape(toHeads(x), b, positions, heads, 1, width) }
+		return []*Node{Concatenate([]*Node{
+			join(MulScalar(multiply(scores, 3, k, 2), scale)),
+			join(MulScalar(multiply(scores, 2, q, 2), scale)),
+			join(multiply(shares, 2, adjoint, 2)),
+		}, 3)}
+	}, qkv)
 }

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"math"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -27,7 +28,7 @@ func (n Linear) Forward(p *Pass, x *Node) *Node {
 	defer engine.InLayer(n.name)
 	last := x.Rank() - 1
 	y := DotGeneral(p.Narrow(x), []int{last}, nil, p.Narrow(p.Of(n.Weight)), []int{0}, nil)
-	return p.Narrow(Add(Wide(y), ExpandLeftToRank(p.Of(n.Bias), y.Rank())))
+	return p.Narrow(Add(Wide(y), p.biasOf(n.Bias, y)))
 }
 
 // Conv2D is a square convolution (cross-correlation) with zero padding on every side, as PyTorch pads.
@@ -71,19 +72,17 @@ func (c Conv2D) Upsampled(p *Pass, x *Node) *Node {
 	return c.shifted(p, convolveUpsampled(p.Narrow(x), p.Narrow(p.Of(c.Kernel))))
 }
 
-// shifted adds the bias. Its gradient sums over space and then over the batch; a
-// sum over all three axes at once is several times slower on a CPU.
 func (c Conv2D) shifted(p *Pass, y *Node) *Node {
-	return p.Narrow(withGradient(func(in []*Node) *Node {
-		return Add(in[0], Reshape(in[1], 1, 1, 1, -1))
-	}, func(v *Node) []*Node {
-		sums := ReduceSum(v, 1, 2) // [batch, out]
-		d := sums.Shape().Dimensions
-		if d[0]%2 == 0 { // the compiler joins sums of sums, unless a reshape is between
-			return []*Node{v, ReduceSum(Reshape(sums, 2, d[0]/2, d[1]), 0, 1)}
-		}
-		return []*Node{v, ReduceSum(sums, 0)}
-	}, Wide(y), p.Of(c.Bias)))
+	return p.Narrow(Add(Wide(y), p.biasOf(c.Bias, y)))
+}
+
+// biasOf is a bias [C] to be added to y [B, ..., C].
+func (p *Pass) biasOf(bias Param, y *Node) *Node {
+	d := slices.Clone(y.Shape().Dimensions)
+	for i := 1; i < len(d)-1; i++ {
+		d[i] = 1
+	}
+	return Reshape(p.Rows(bias, d[0]), d...)
 }
 
 // convolveUpsampled is a 3×3 convolution of the image with every pixel repeated
@@ -94,20 +93,10 @@ func (c Conv2D) shifted(p *Pass, y *Node) *Node {
 func convolveUpsampled(x, kernel *Node) *Node {
 	d := x.Shape().Dimensions
 	b, h, w, out := d[0], d[1], d[2], kernel.Shape().Dimensions[3]
-	pair := func(k *Node, axis, parity int) *Node { // three taps to the two that outputs of this parity see
-		tap := func(i int) *Node { return SliceAxis(k, axis, AxisElem(i)) }
-		if parity == 0 {
-			return Concatenate([]*Node{tap(0), Add(tap(1), tap(2))}, axis)
-		}
-		return Concatenate([]*Node{Add(tap(0), tap(1)), tap(2)}, axis)
-	}
-	var kernels []*Node
-	for row := range 2 {
-		for column := range 2 {
-			kernels = append(kernels, pair(pair(kernel, 0, row), 1, column))
-		}
-	}
-	y := convolveEven(zeroBorder(x), Concatenate(kernels, 3)) // [B, H+1, W+1, 4·out]
+	taps := ConvertDType(Const(x.Graph(), upsampledTaps()), kernel.DType())
+	products := Dot(taps, Reshape(kernel, 9, -1)).Product() // [2·2 taps · 2·2 parities, in·out]
+	kernels := TransposeAllDims(Reshape(products, 2, 2, 4, -1, out), 0, 1, 3, 2, 4)
+	y := convolveEven(zeroBorder(x), Reshape(kernels, 2, 2, -1, 4*out)) // [B, H+1, W+1, 4·out]
 
 	var rows []*Node
 	for row := range 2 {
@@ -120,6 +109,28 @@ func convolveUpsampled(x, kernel *Node) *Node {
 		rows = append(rows, Concatenate(columns, 4))
 	}
 	return Reshape(Concatenate(rows, 2), b, 2*h, 2*w, out)
+}
+
+// upsampledTaps says which of a 3×3 kernel's taps are summed into each tap of
+// the four 2×2 kernels of convolveUpsampled: [2·2 taps · 2·2 parities, 3·3 taps].
+func upsampledTaps() [][]float32 {
+	seen := func(tap, parity, of int) bool { // along one axis
+		if parity == 0 {
+			return (of == 0) == (tap == 0)
+		}
+		return (of == 2) == (tap == 1)
+	}
+	var matrix [][]float32
+	for i := range 16 {
+		row := make([]float32, 9)
+		for j := range row {
+			if seen(i/8, i/2%2, j/3) && seen(i/4%2, i%2, j%3) {
+				row[j] = 1
+			}
+		}
+		matrix = append(matrix, row)
+	}
+	return matrix
 }
 
 func convolve(x, kernel *Node, stride, padding int) *Node {
@@ -184,9 +195,8 @@ func (n GroupNorm) Forward(p *Pass, x *Node) *Node { return n.Modulated(p, x, ni
 func (n GroupNorm) Modulated(p *Pass, x, scale, shift *Node) *Node {
 	defer engine.InLayer(n.name)
 	dims := x.Shape().Dimensions
-	b, c := dims[0], dims[3]
-	gain := BroadcastToDims(InsertAxes(p.Of(n.Scale), 0), b, c)
-	offset := BroadcastToDims(InsertAxes(p.Of(n.Bias), 0), b, c)
+	b := dims[0]
+	gain, offset := p.Rows(n.Scale, b), p.Rows(n.Bias, b)
 	if scale != nil {
 		scale, shift = Wide(scale), Wide(shift)
 		gain = Mul(gain, OnePlus(scale))
@@ -204,21 +214,18 @@ func (n GroupNorm) Modulated(p *Pass, x, scale, shift *Node) *Node {
 func normalize(x, gain, offset *Node, groups int) *Node {
 	d := x.Shape().Dimensions
 	b, c := d[0], d[3]
-	count := float64(d[1] * d[2] * c / groups)
 	sum := func(x *Node) *Node { return ReduceSum(x, 1, 2) }      // [B, H, W, C] to [B, C]
 	wide := func(x *Node) *Node { return Reshape(x, b, 1, 1, c) } // [B, C] to be broadcast over space
-	groupMean := func(sums *Node) *Node {                         // [B, C] of sums over space to [B, C] of means over groups
-		mean := DivScalar(ReduceAndKeep(Reshape(sums, b, groups, c/groups), ReduceSum, 2), count)
-		return Reshape(BroadcastToDims(mean, b, groups, c/groups), b, c)
-	}
+	means := Const(x.Graph(), groupMeans(c, groups, d[1]*d[2]))
+	groupMean := func(sums *Node) *Node { return Dot(sums, means).Product() } // [B, C] of sums over space to [B, C] of means over groups
 	mean := groupMean(sum(x))
 	variance := groupMean(sum(Square(Sub(x, wide(mean)))))
 	deviation := Sqrt(AddScalar(variance, groupNormEpsilon))
 
 	return withGradient(func(in []*Node) *Node {
 		x, gain, offset := in[0], in[1], in[2]
-		centred := Sub(x, wide(StopGradient(mean)))
-		return Add(Mul(centred, wide(Div(gain, StopGradient(deviation)))), wide(offset))
+		rate := Div(gain, StopGradient(deviation))
+		return Add(Mul(Sub(x, wide(StopGradient(mean))), wide(rate)), wide(offset))
 	}, func(v *Node) []*Node {
 		centred := Sub(x, wide(mean))
 		total, moment := sum(v), Div(sum(Mul(v, centred)), deviation)
@@ -231,6 +238,23 @@ func normalize(x, gain, offset *Node, groups int) *Node {
 			total,
 		}
 	}, x, gain, offset)
+}
+
+// groupMeans is the matrix [C, C] that takes sums over the space of each
+// channel to means over its group. One product is a call of the kernel library,
+// where a reduction and its broadcast are programs to compile.
+func groupMeans(channels, groups, space int) [][]float32 {
+	width := channels / groups
+	matrix := make([][]float32, channels)
+	for i := range matrix {
+		matrix[i] = make([]float32, channels)
+		for j := range matrix[i] {
+			if i/width == j/width {
+				matrix[i][j] = 1 / float32(width*space)
+			}
+		}
+	}
+	return matrix
 }
 
 // SiLU is x·sigmoid(x).
