@@ -17,11 +17,18 @@ import (
 )
 
 // The test binary runs itself as the processes that share a store.
-const workerVariable = "NOISEBOOK_TRACK_TEST_STORE"
+const (
+	workerVariable = "NOISEBOOK_TRACK_TEST_STORE"
+	workVariable   = "NOISEBOOK_TRACK_TEST_WORK" // one of workers; else a stage that counts
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(workerVariable); dir != "" {
-		if err := work(dir); err != nil {
+		run := work
+		if other, ok := workers[os.Getenv(workVariable)]; ok {
+			run = other
+		}
+		if err := run(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -75,14 +82,14 @@ func work(dir string) error {
 	return nil
 }
 
-func worker(t *testing.T, dir string) *exec.Cmd {
+func worker(t *testing.T, dir string, variables ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, "-test.run=^$")
-	cmd.Env = append(os.Environ(), workerVariable+"="+dir)
+	cmd.Env = append(append(os.Environ(), workerVariable+"="+dir), variables...)
 	return cmd
 }
 

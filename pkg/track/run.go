@@ -102,15 +102,16 @@ func (r Run) Title() string {
 }
 
 // Duration is the time from the start to the end, or until now while running;
-// pauses between attempts are part of it.
+// pauses between attempts are part of it. A clock that was set back meanwhile
+// counts as no time.
 func (r Run) Duration() time.Duration {
 	switch {
 	case r.Started.IsZero():
 		return 0
 	case r.Ended.IsZero():
-		return time.Since(r.Started)
+		return max(0, time.Since(r.Started))
 	}
-	return r.Ended.Sub(r.Started)
+	return max(0, r.Ended.Sub(r.Started))
 }
 
 // Journal reads all that the run recorded.

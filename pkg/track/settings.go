@@ -7,8 +7,7 @@ import (
 )
 
 // settings are the params, tags and uses of a run or of one of its writers.
-// Writers are read one after another, so each value has its time: the latest
-// counts, whoever wrote it.
+// What a writer said later counts, even if the clock was set back meanwhile.
 type settings struct {
 	params map[string]setting[any]
 	tags   map[string]setting[string] // an empty value: the tag was removed
@@ -50,8 +49,27 @@ func put[V any](all *map[string]setting[V], at time.Time, values map[string]V) {
 		*all = map[string]setting[V]{}
 	}
 	for name, value := range values {
-		if old, ok := (*all)[name]; !ok || !old.at.After(at) {
-			(*all)[name] = setting[V]{at, value}
+		(*all)[name] = setting[V]{at, value}
+	}
+}
+
+// attach adds what an attached writer said. Such writers are at work beside
+// the others, so of each value the latest counts, whoever wrote it.
+func (s *settings) attach(other settings) {
+	newer(&s.params, other.params)
+	newer(&s.tags, other.tags)
+	for _, e := range other.uses {
+		s.apply(e)
+	}
+}
+
+func newer[V any](into *map[string]setting[V], from map[string]setting[V]) {
+	if *into == nil {
+		*into = map[string]setting[V]{}
+	}
+	for name, value := range from {
+		if old, ok := (*into)[name]; !ok || !old.at.After(value.at) {
+			(*into)[name] = value
 		}
 	}
 }

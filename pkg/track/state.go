@@ -37,7 +37,9 @@ func (r *Run) deriveState(now time.Time) {
 		}
 	}
 	for _, path := range attached { // damage here is no damage of the run
-		if end, err := readEnd(path, &said); err == nil {
+		var own settings
+		if end, err := readEnd(path, &own); err == nil {
+			said.attach(own)
 			mergeLast(r.Last, end.last.Last)
 			r.Dropped += end.last.Dropped
 		}

@@ -154,6 +154,8 @@ func TestUnwritableDisk(t *testing.T) {
 	before, _ := os.ReadDir(filepath.Join(store.Dir(), "runs"))
 	_, err = Do(t.Context(), store, stage, 11)
 	checkDiskError(t, "at the start", err, syscall.ENOSPC, "free some space")
+	_, err = store.Start(t.Context(), StartOptions{})
+	checkDiskError(t, "at the start of a free run", err, syscall.ENOSPC, "free some space")
 	if after, _ := os.ReadDir(filepath.Join(store.Dir(), "runs")); len(after) != len(before) {
 		t.Errorf("a run that could not start left something: %v", after)
 	}
@@ -170,6 +172,8 @@ func TestUnwritableDisk(t *testing.T) {
 	}
 	_, err = Do(t.Context(), reopened, stage, 12)
 	checkDiskError(t, "read-only", err, syscall.EROFS, "cannot be written")
+	_, err = reopened.Start(t.Context(), StartOptions{})
+	checkDiskError(t, "a free run in a read-only store", err, syscall.EROFS, "cannot be written")
 	if runs, err := reopened.Runs(); err != nil || len(runs) != 2 {
 		t.Errorf("listing: %d runs, %v", len(runs), err)
 	}
