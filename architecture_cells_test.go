@@ -18,6 +18,7 @@ var plotCellLinks = []string{
 	"noisebook/pkg/claim",
 	"noisebook/pkg/dense",
 	"noisebook/pkg/figure",
+	"noisebook/pkg/launch",
 	"noisebook/pkg/metric",
 	"noisebook/pkg/notebook",
 	"noisebook/pkg/table",

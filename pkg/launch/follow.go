@@ -140,23 +140,33 @@ func Outcome(store *track.Store, run track.Run) error {
 	return fmt.Errorf("%s is %s %s", title, run.State, run.Error)
 }
 
-// ReadArtifact gives the newest artifact of that name that the run itself saved
-// to read, or says that there is none.
-func ReadArtifact(store *track.Store, run track.Run, name string, read func(io.Reader) error) (found bool, err error) {
+// Artifacts are the files that the run itself saved, of each name the newest.
+func Artifacts(run track.Run) (map[string]track.Artifact, error) {
 	journal, err := run.Journal()
+	if err != nil {
+		return nil, err
+	}
+	artifacts := map[string]track.Artifact{}
+	for _, event := range journal.Events {
+		if event.Type == track.EventArtifact && event.Artifact != nil {
+			artifacts[event.Artifact.Name] = *event.Artifact
+		}
+	}
+	return artifacts, nil
+}
+
+// ReadArtifact gives a file that the run itself saved to read, or says that there
+// is none of that name.
+func ReadArtifact(store *track.Store, run track.Run, name string, read func(io.Reader) error) (found bool, err error) {
+	artifacts, err := Artifacts(run)
 	if err != nil {
 		return false, err
 	}
-	var artifact *track.Artifact
-	for _, event := range journal.Events {
-		if event.Type == track.EventArtifact && event.Artifact != nil && event.Artifact.Name == name {
-			artifact = event.Artifact
-		}
-	}
-	if artifact == nil {
+	artifact, ok := artifacts[name]
+	if !ok {
 		return false, nil
 	}
-	path, err := store.Path(*artifact)
+	path, err := store.Path(artifact)
 	if err != nil {
 		return true, err
 	}
