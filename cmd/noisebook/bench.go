@@ -31,7 +31,7 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Time this build on this machine",
 	}
-	command.AddCommand(newBenchUNetCommand(), newBenchInputCommand(), newBenchCellsCommand(), newBenchPrecisionCommand(), newBenchCollectCommand(), newBenchTableCommand(), newBenchPlotCommand())
+	command.AddCommand(newBenchUNetCommand(), newBenchInputCommand(), newBenchCellsCommand(), newBenchTrackerCommand(), newBenchPrecisionCommand(), newBenchCollectCommand(), newBenchTableCommand(), newBenchPlotCommand())
 	return command
 }
 
