@@ -18,7 +18,7 @@ func newExportCommand() *cobra.Command {
 		Long: "Write runs with their artifacts as one archive (tar, Zstandard) that 'noisebook import' brings into another store.\n" +
 			"With a run goes what it depends on: the runs that made its inputs, the stages that it used and the members of a\n" +
 			"sweep.",
-		Example: "  noisebook export 4k2m -o run.tar.zst\n  noisebook export 4k2m --alone\n  noisebook export mlflow --url http://127.0.0.1:5000",
+		Example: "  noisebook export 4k2m -o run.tar.zst\n  noisebook export 4k2m --alone\n  noisebook export mlflow --url http://127.0.0.1:5000\n  noisebook export table -o runs.csv",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, err := track.Open("")
@@ -46,7 +46,7 @@ func newExportCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "the archive; RUN.tar.zst when empty")
 	cmd.Flags().BoolVar(&options.Alone, "alone", false, "the named runs only, without what they depend on")
-	cmd.AddCommand(newExportMLflowCommand())
+	cmd.AddCommand(newExportMLflowCommand(), newExportTableCommand(), newExportMetricsCommand())
 	return cmd
 }
 

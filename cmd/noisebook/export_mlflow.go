@@ -14,12 +14,13 @@ import (
 
 func newExportMLflowCommand() *cobra.Command {
 	var options mlflow.Options
+	var filter string
 	command := &cobra.Command{
 		Use:   "mlflow [RUN…]",
 		Short: "Send runs to an MLflow tracking server: params, tags, metrics, datasets, artifacts, state",
-		Long: `Send runs, by default all of the store, to an MLflow tracking server. A run
-brings its parts with it (the members of a sweep, the stages of a job) and what it
-is a part of, nested as in the store.
+		Long: `Send runs, by default all of the store, to an MLflow tracking server. A named run
+brings its parts with it (the members of a sweep, the stages of a job); every run
+brings what it is a part of, and is nested as in the store.
 
 Only what the server does not have yet is sent, so the same command goes on after
 an interruption and follows a run that is still running. How far each run came is
@@ -33,7 +34,8 @@ noisebook.param.NAME. Steps that a resumed run repeated are there twice.
 A server that asks for a login gets MLFLOW_TRACKING_USERNAME and
 MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN.`,
 		Example: `  noisebook export mlflow --url http://127.0.0.1:5000
-  noisebook export mlflow 4k2m 9x0c --url http://127.0.0.1:5000 --experiment thesis`,
+  noisebook export mlflow 4k2m 9x0c --url http://127.0.0.1:5000 --experiment thesis
+  noisebook export mlflow --filter 'state == "finished" && age < "24h"' --url http://127.0.0.1:5000`,
 		RunE: func(command *cobra.Command, args []string) error {
 			if options.URL == "" {
 				return errors.New("give the server's address with --url or MLFLOW_TRACKING_URI, such as http://127.0.0.1:5000")
@@ -45,7 +47,7 @@ MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN.`,
 			if err != nil {
 				return err
 			}
-			runs, err := runsAndParts(store, args)
+			runs, err := runsToSend(command, store, args, filter)
 			if err != nil {
 				return err
 			}
@@ -64,9 +66,17 @@ MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN.`,
 	flags := command.Flags()
 	flags.StringVar(&options.URL, "url", os.Getenv("MLFLOW_TRACKING_URI"), "address of the server (default $MLFLOW_TRACKING_URI)")
 	flags.StringVar(&options.Experiment, "experiment", "", "experiment that the runs go to (default: what each run belongs to, such as joint/alpha-sweep)")
+	flags.StringVar(&filter, "filter", "", "send the runs for which this `EXPRESSION` holds, as in 'noisebook runs'")
 	flags.BoolVar(&options.NoArtifacts, "no-artifacts", false, "leave the artifacts for a later export")
 	flags.Lookup("url").DefValue = "" // an address may hold a password
 	return command
+}
+
+func runsToSend(command *cobra.Command, store *track.Store, names []string, filter string) ([]track.Run, error) {
+	if filter != "" {
+		return chosenRuns(command.Context(), command.ErrOrStderr(), store, names, filter)
+	}
+	return runsAndParts(store, names)
 }
 
 // runsAndParts are the named runs, in the order of the store, with all that are a

@@ -134,3 +134,40 @@ func TestGradientOfSharedAndUnusedParameters(t *testing.T) {
 	}
 	wantClose(t, "gradient", got, []float32{8, 12, 0, 0, 0}, 1e-5)
 }
+
+func TestGradientOfRows(t *testing.T) {
+	l := &Layout{}
+	kernel := l.Add("kernel", InitZeros, 2, 2)
+	shift := l.Add("shift", InitZeros, 2)
+	unused := l.Add("unused", InitZeros, 3)
+	gain := l.Add("gain", InitZeros, 2)
+	values := normal(5, l.Size(), 1)
+	x, y := normal(6, 3*2, 1), normal(7, 2*2, 1) // batches of three and of two
+
+	gradient := evaluate(t, func(in []*graph.Node) []*graph.Node {
+		w := NewWeights(l, in[0])
+		if w.Rows(gain, 3) != w.Rows(gain, 3) {
+			t.Error("the same rows are two nodes")
+		}
+		first := graph.Add(graph.Mul(in[1], w.Rows(gain, 3)), w.Rows(shift, 3))
+		second := graph.Mul(in[2], w.Rows(gain, 2))
+		whole := graph.Mul(w.Of(kernel), graph.InsertAxes(w.Of(shift), 0)) // by columns
+		loss := graph.Add(graph.Add(graph.ReduceAllSum(first), graph.ReduceAllSum(second)), graph.ReduceAllSum(whole))
+		return []*graph.Node{w.Gradient(loss)}
+	}, tensor(values, l.Size()), tensor(x, 3, 2), tensor(y, 2, 2))[0]
+
+	want := make([]float32, l.Size())
+	for c := range 2 {
+		for r := range 2 {
+			want[kernel.Offset+2*r+c] = values[shift.Offset+c]
+			want[gain.Offset+c] += y[2*r+c]
+			want[shift.Offset+c] += values[kernel.Offset+2*r+c]
+		}
+		for r := range 3 {
+			want[gain.Offset+c] += x[2*r+c]
+		}
+		want[shift.Offset+c] += 3
+	}
+	wantClose(t, "gradient", gradient, want, 1e-5)
+	wantClose(t, "of what is not used", gradient[unused.Offset:unused.Offset+3], make([]float32, 3), 0)
+}
