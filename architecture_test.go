@@ -121,7 +121,7 @@ var flow = [][]string{
 }
 
 // anywhere are the packages that every layer may use.
-var anywhere = []string{"table", "tier", "config", "track", "dense", "engine", "plugin", "fetch", "safetensors", "pytorch", "npy"}
+var anywhere = []string{"table", "tier", "config", "track", "dense", "engine", "plugin", "fetch", "safetensors", "pytorch", "npy", "picture"}
 
 func layer(name string) int {
 	short, isPackage := strings.CutPrefix(name, "pkg/")

@@ -107,30 +107,30 @@ func (Pixels) Each(ctx context.Context, _ *engine.Engine, images Images, from in
 	return nil
 }
 
-func (p Picture) sameSize(height, width, channels int) error {
+func sameSize(p Picture, height, width, channels int) error {
 	if p.Height != height || p.Width != width || p.Channels != channels {
 		return fmt.Errorf("it has %d×%d×%d values instead of %d×%d×%d", p.Height, p.Width, p.Channels, height, width, channels)
 	}
 	return nil
 }
 
-// as is the picture for a network that takes one size and one number of
+// fit is the picture for a network that takes one size and one number of
 // channels: grey is repeated for three, and three equal channels are grey.
-func (p Picture) as(height, width, channels int) (Picture, error) {
+func fit(p Picture, height, width, channels int) (Picture, error) {
 	var err error
 	if channels == 3 {
-		p = p.rgb()
-	} else if p, err = p.grey(); err != nil {
+		p = p.RGB()
+	} else if p, err = greyOf(p); err != nil {
 		return p, err
 	}
-	return p, p.sameSize(height, width, channels)
+	return p, sameSize(p, height, width, channels)
 }
 
 // readNormalized reads image i in [−1, 1] for a network of one size.
 func readNormalized(images Images, i, height, width, channels int, values []float32) error {
 	p, err := images.Read(i)
 	if err == nil {
-		p, err = p.as(height, width, channels)
+		p, err = fit(p, height, width, channels)
 	}
 	if err != nil {
 		return fmt.Errorf("features: image %d of %d: %w", i+1, images.Len(), err)

@@ -1,16 +1,9 @@
 package features
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"image"
-	"image/color"
-	_ "image/gif"  // formats of pictures in folders
-	_ "image/jpeg" //
-	_ "image/png"  //
 	"io"
 	"io/fs"
 	"os"
@@ -18,19 +11,13 @@ import (
 	"slices"
 	"strings"
 
-	_ "golang.org/x/image/bmp"
-	_ "golang.org/x/image/tiff"
-	_ "golang.org/x/image/webp"
-
 	"noisebook/pkg/data"
 	"noisebook/pkg/npy"
+	"noisebook/pkg/picture"
 )
 
-// Picture is one image of 8 bits a value, row by row, channels innermost.
-type Picture struct {
-	Pixels                  []uint8 // Height×Width×Channels; not to be changed
-	Height, Width, Channels int     // Channels is 1 (grey) or 3 (red, green, blue)
-}
+// Picture is one image of 8 bits a value, row by row, channels innermost. Its pixels are not to be changed.
+type Picture = picture.Picture
 
 // Images is a row of pictures, which need neither fit into memory nor have one size.
 type Images interface {
@@ -118,7 +105,7 @@ type stack struct{ split data.Split }
 func (s stack) Len() int { return s.split.Len() }
 
 func (s stack) Read(i int) (Picture, error) {
-	return Picture{s.split.Pixels(i), s.split.Height, s.split.Width, s.split.Channels}, nil
+	return Picture{Pixels: s.split.Pixels(i), Height: s.split.Height, Width: s.split.Width, Channels: s.split.Channels}, nil
 }
 
 func (s stack) Checksum() (string, error) {
@@ -177,85 +164,21 @@ func (f folder) Checksum() (string, error) {
 	return hex.EncodeToString(all.Sum(nil)), nil
 }
 
-// mostPixels bounds a picture before it is decoded: a header may claim any size.
-const mostPixels = 1 << 27
-
 func (f folder) Read(i int) (Picture, error) {
 	path := f.files[i]
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return Picture{}, fmt.Errorf("images: %w", err)
 	}
-	config, _, err := image.DecodeConfig(bytes.NewReader(content))
+	p, err := picture.Decode(content)
 	if err != nil {
 		return Picture{}, fmt.Errorf("images: %s: %w", path, err)
-	}
-	if config.Width < 1 || config.Height < 1 || config.Width > mostPixels/config.Height {
-		return Picture{}, fmt.Errorf("images: %s claims %d×%d pixels, more than the %d that are read", path, config.Width, config.Height, mostPixels)
-	}
-	decoded, _, err := image.Decode(bufio.NewReader(bytes.NewReader(content)))
-	if err != nil {
-		return Picture{}, fmt.Errorf("images: %s: %w", path, err)
-	}
-	p, err := fromImage(decoded)
-	if err != nil {
-		return Picture{}, fmt.Errorf("images: %s %w", path, err)
 	}
 	return p, nil
 }
 
-// fromImage takes grey pictures as one channel and all others as three. An
-// alpha channel is left out, as Pillow's convert("RGB") leaves it out: colours
-// are not blended with a background.
-func fromImage(m image.Image) (Picture, error) {
-	size := m.Bounds().Size()
-	p := Picture{Height: size.Y, Width: size.X, Channels: 3}
-	switch m := m.(type) {
-	case *image.Gray:
-		p.Channels = 1
-		for y := range p.Height {
-			p.Pixels = append(p.Pixels, m.Pix[y*m.Stride:y*m.Stride+p.Width]...)
-		}
-		return p, nil
-	case *image.YCbCr:
-		return fromYCbCr(m), nil
-	case *image.Gray16, *image.RGBA64, *image.NRGBA64:
-		return Picture{}, fmt.Errorf("has 16 bits a value; save it with 8")
-	}
-	p.Pixels = make([]uint8, 0, 3*p.Height*p.Width)
-	origin := m.Bounds().Min
-	for y := range p.Height {
-		for x := range p.Width {
-			c := straight(m.At(origin.X+x, origin.Y+y))
-			p.Pixels = append(p.Pixels, c.R, c.G, c.B)
-		}
-	}
-	return p, nil
-}
-
-// straight is a colour that is not multiplied with its opacity; a transparent
-// one keeps what the file says of it.
-func straight(c color.Color) color.NRGBA {
-	if n, ok := c.(color.NRGBA); ok {
-		return n
-	}
-	return color.NRGBAModel.Convert(c).(color.NRGBA)
-}
-
-// rgb is the picture with three channels: grey ones are repeated.
-func (p Picture) rgb() Picture {
-	if p.Channels == 3 {
-		return p
-	}
-	colour := make([]uint8, 0, 3*len(p.Pixels))
-	for _, v := range p.Pixels {
-		colour = append(colour, v, v, v)
-	}
-	return Picture{colour, p.Height, p.Width, 3}
-}
-
-// grey is the picture with one channel, if it has no colours.
-func (p Picture) grey() (Picture, error) {
+// greyOf is the picture with one channel, if it has no colours.
+func greyOf(p Picture) (Picture, error) {
 	if p.Channels == 1 {
 		return p, nil
 	}
@@ -266,5 +189,5 @@ func (p Picture) grey() (Picture, error) {
 		}
 		grey = append(grey, p.Pixels[i])
 	}
-	return Picture{grey, p.Height, p.Width, 1}, nil
+	return Picture{Pixels: grey, Height: p.Height, Width: p.Width, Channels: 1}, nil
 }

@@ -65,11 +65,11 @@ func TestFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Picture{
-		{[]uint8{7}, 1, 1, 1},
-		{[]uint8{200, 100, 50}, 1, 1, 3},
-		{[]uint8{200, 100, 50}, 1, 1, 3},
-		{[]uint8{120, 120, 120}, 1, 1, 3},
-		{[]uint8{4, 5, 6, 1, 2, 3}, 1, 2, 3},
+		{Pixels: []uint8{7}, Height: 1, Width: 1, Channels: 1},
+		{Pixels: []uint8{200, 100, 50}, Height: 1, Width: 1, Channels: 3},
+		{Pixels: []uint8{200, 100, 50}, Height: 1, Width: 1, Channels: 3},
+		{Pixels: []uint8{120, 120, 120}, Height: 1, Width: 1, Channels: 3},
+		{Pixels: []uint8{4, 5, 6, 1, 2, 3}, Height: 1, Width: 2, Channels: 3},
 	}
 	if images.Len() != len(want) {
 		t.Fatalf("%d pictures, want %d", images.Len(), len(want))
@@ -107,7 +107,7 @@ func TestArraysOfPixels(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]Picture{grey: {[]uint8{3, 4}, 1, 2, 1}, colour: {[]uint8{4, 5, 6}, 1, 1, 3}} {
+	for path, want := range map[string]Picture{grey: {Pixels: []uint8{3, 4}, Height: 1, Width: 2, Channels: 1}, colour: {Pixels: []uint8{4, 5, 6}, Height: 1, Width: 1, Channels: 3}} {
 		images, err := OpenImages(path)
 		if err != nil {
 			t.Fatal(err)

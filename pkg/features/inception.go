@@ -166,7 +166,7 @@ func (n *Inception) Each(ctx context.Context, e *engine.Engine, images Images, f
 		if err != nil {
 			return err
 		}
-		n.options.Preprocess.prepare(p.rgb(), size, values)
+		n.options.Preprocess.prepare(p.RGB(), size, values)
 		return nil
 	}, sink.first)
 }

@@ -40,7 +40,7 @@ type mixed struct{}
 func (mixed) Len() int                  { return 2 }
 func (mixed) Checksum() (string, error) { return "", nil }
 func (mixed) Read(i int) (Picture, error) {
-	return Picture{make([]uint8, 12*(12+i)), 12, 12 + i, 1}, nil
+	return Picture{Pixels: make([]uint8, 12*(12+i)), Height: 12, Width: 12 + i, Channels: 1}, nil
 }
 
 func TestTrainedLeNetEqualsMeasure(t *testing.T) {

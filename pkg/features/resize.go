@@ -1,6 +1,6 @@
 package features
 
-import "math"
+import "noisebook/pkg/picture"
 
 // Three ways to bring a picture to another size, each as one of the programs
 // whose distances are published does it. They give different features.
@@ -66,68 +66,29 @@ func bilinear(p Picture, size int, place func(i, in int) (low, high int, share f
 // it, first along rows, then along columns, then cut to 0…255.
 func resizePillow(p Picture, size int) []float32 {
 	c := p.Channels
-	across := cubicWeights(p.Width, size)
+	across := picture.Windows(p.Width, size, picture.Cubic)
 	rows := make([]float32, p.Height*size*c)
 	for y := range p.Height {
 		from := p.Pixels[y*p.Width*c:]
 		for x, w := range across {
 			for k := range c {
 				sum := 0.0
-				for i, share := range w.shares {
-					sum += float64(from[(w.first+i)*c+k]) * share
+				for i, share := range w.Shares {
+					sum += float64(from[(w.First+i)*c+k]) * share
 				}
 				rows[(y*size+x)*c+k] = float32(sum)
 			}
 		}
 	}
 	out := make([]float32, size*size*c)
-	for y, w := range cubicWeights(p.Height, size) {
+	for y, w := range picture.Windows(p.Height, size, picture.Cubic) {
 		for j := range size * c {
 			sum := 0.0
-			for i, share := range w.shares {
-				sum += float64(rows[(w.first+i)*size*c+j]) * share
+			for i, share := range w.Shares {
+				sum += float64(rows[(w.First+i)*size*c+j]) * share
 			}
 			out[y*size*c+j] = float32(min(max(float64(float32(sum)), 0), 255))
 		}
 	}
 	return out
-}
-
-// window is the inputs that make one output: shares sum to 1, the first is of input first.
-type window struct {
-	first  int
-	shares []float64
-}
-
-func cubicWeights(in, out int) []window {
-	step := float64(in) / float64(out)
-	wide := max(step, 1)
-	windows := make([]window, out)
-	for i := range windows {
-		centre := (float64(i) + 0.5) * step
-		first, end := max(0, int(centre-2*wide+0.5)), min(in, int(centre+2*wide+0.5))
-		w := window{first, make([]float64, end-first)}
-		sum := 0.0
-		for k := range w.shares {
-			w.shares[k] = cubic((float64(first+k) - centre + 0.5) / wide)
-			sum += w.shares[k]
-		}
-		for k := range w.shares {
-			w.shares[k] /= sum
-		}
-		windows[i] = w
-	}
-	return windows
-}
-
-// cubic is Keys's convolution kernel with a = −½.
-func cubic(x float64) float64 {
-	const a = -0.5
-	switch x = math.Abs(x); {
-	case x < 1:
-		return ((a+2)*x-(a+3))*x*x + 1
-	case x < 2:
-		return (((x-5)*x+8)*x - 4) * a
-	}
-	return 0
 }

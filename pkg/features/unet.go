@@ -171,7 +171,7 @@ func (n UNetAt) Each(ctx context.Context, e *engine.Engine, images Images, from 
 	for i := range images.Len() {
 		p, err := images.Read(i)
 		if err == nil {
-			p, err = p.as(c.ImageSize, c.ImageSize, c.Channels)
+			p, err = fit(p, c.ImageSize, c.ImageSize, c.Channels)
 		}
 		if err != nil {
 			return fmt.Errorf("features: image %d of %d: %w", i+1, images.Len(), err)

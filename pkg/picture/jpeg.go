@@ -1,4 +1,4 @@
-package features
+package picture
 
 import "image"
 

@@ -1,9 +1,7 @@
-package features
+package picture
 
 import (
-	"bytes"
 	"image"
-	_ "image/jpeg"
 	"os"
 	"testing"
 
@@ -22,11 +20,7 @@ func TestJPEGEqualsPillow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		decoded, _, err := image.Decode(bytes.NewReader(content))
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := fromImage(decoded)
+		p, err := Decode(content)
 		if err != nil {
 			t.Fatal(err)
 		}
