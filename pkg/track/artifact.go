@@ -136,7 +136,7 @@ func mediaType(name string) string {
 		return "text/csv"
 	case ".json":
 		return "application/json"
-	case ".txt", ".log", ".diff":
+	case ".txt", ".log", ".diff", ".go":
 		return "text/plain"
 	case ".html":
 		return "text/html"

@@ -41,6 +41,7 @@
 // renamed. Journals are flushed and synced every [FlushInterval], at the end of
 // a stage and when its context is cancelled, so a process that is killed loses
 // at most the metrics of the last [FlushInterval]; a torn last line is skipped
-// by readers. [Job.Log] puts events in a bounded queue and never waits: when the
-// disk cannot keep up, events are dropped, counted, and the count is recorded.
+// by readers. [Recording.Log] encodes into a bounded queue (32 MB) and never waits
+// for the disk: when that cannot keep up, metrics are dropped, counted, and the
+// count is recorded. What [Recording.Flush] acknowledged is on the disk.
 package track
