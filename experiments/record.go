@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"noisebook/pkg/track"
+	"noisebook/pkg/train"
 )
 
 // The names of what a job keeps of its outcome.
@@ -84,7 +85,8 @@ func RecordStages(store *track.Store, job *track.Recording, uses []track.Use) er
 		}
 		values := map[string]float64{}
 		for name, point := range run.Last {
-			if !strings.HasPrefix(name, "system/") {
+			// How busy the machine was is no result, and would differ in every rerun.
+			if !strings.HasPrefix(name, "system/") && name != train.EngineBusy {
 				values[use.Stage+"."+name] = float64(point.Value)
 			}
 		}

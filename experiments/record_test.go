@@ -1,6 +1,12 @@
 package experiments
 
-import "testing"
+import (
+	"context"
+	"testing"
+
+	"noisebook/pkg/track"
+	"noisebook/pkg/train"
+)
 
 func TestSlug(t *testing.T) {
 	for claim, want := range map[string]string{
@@ -14,5 +20,44 @@ func TestSlug(t *testing.T) {
 		if got := Slug(claim); got != want {
 			t.Errorf("%q: %q, want %q", claim, got, want)
 		}
+	}
+}
+
+// A job takes over what its stages ended with, but for the machine's load.
+func TestRecordStages(t *testing.T) {
+	store, err := track.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stage := track.Stage[int, int]{Name: "p/train", Version: 1, Run: func(_ context.Context, job *track.Job, n int) (int, error) {
+		job.Log(1, map[string]float64{"loss": 9})
+		job.Log(2, map[string]float64{"loss": float64(n), train.EngineBusy: 0.5, "system/cpu": 3})
+		return n, nil
+	}}
+	var uses []track.Use
+	for n := range 2 {
+		result, err := track.Do(t.Context(), store, stage, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		uses = append(uses, track.Use{Run: result.Run, Stage: result.Stage})
+	}
+	recording, err := store.Start(t.Context(), track.StartOptions{Kind: track.KindJob})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := RecordStages(store, recording, uses); err != nil {
+		t.Fatal(err)
+	}
+	if err := recording.End(nil); err != nil {
+		t.Fatal(err)
+	}
+	run, err := store.Run(recording.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := run.Metrics()
+	if points := metrics["p/train.loss"]; err != nil || len(metrics) != 1 || len(points) != 2 || points[1].Step != 1 || points[1].Value != 1 {
+		t.Errorf("%v, %v", metrics, err)
 	}
 }

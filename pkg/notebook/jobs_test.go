@@ -117,6 +117,23 @@ func TestFollowInANotebook(t *testing.T) {
 	}
 }
 
+// Stages that are over when the cell comes share a block, in their place.
+func TestFollowAfterwards(t *testing.T) {
+	out := capture(t)
+	store, begun := openStore(t), make(chan struct{})
+	run, ended := job(t, store, begun, nil)
+	<-ended
+	show := &screen{last: map[string]string{}}
+	p := NewProgress()
+	p.update = show.update
+	if err := follow(t.Context(), store, run, p); err != nil {
+		t.Fatal(err)
+	}
+	if text := show.text(); len(show.last) != 1 || !strings.Contains(text, "train: computed in") || strings.Contains(out.String(), "computed in") {
+		t.Errorf("%s\n%s", text, out)
+	}
+}
+
 func TestFollowDrawsWhatCameBefore(t *testing.T) {
 	capture(t)
 	store, begun := openStore(t), make(chan struct{})

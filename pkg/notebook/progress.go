@@ -59,8 +59,9 @@ type stageView struct {
 	loss        history
 }
 
-// answers are a stage's answers from the store in this cell: one block, so that
-// a sweep of sixty runs takes a line a stage and not sixty.
+// answers are a stage's runs that had no block of their own, because the store
+// answered or a follower came after them: one block, so that a sweep of sixty
+// runs takes a line a stage and not sixty.
 type answers struct {
 	id    string
 	lines []string
@@ -107,7 +108,8 @@ func (p *Progress) StageProgress(e track.StageEvent, done, total int, values map
 }
 
 // StageFinished leaves the block in its last state: how long it took or why it
-// failed, and the curve. Answers from the store are one line a stage, which
+// failed, and the curve. Runs that it did not show before, such as answers from
+// the store, are one line a stage, which
 // unfolds to all of them.
 func (p *Progress) StageFinished(e track.StageEvent, err error) {
 	p.mu.Lock()
@@ -119,7 +121,7 @@ func (p *Progress) StageFinished(e track.StageEvent, err error) {
 		line = fmt.Sprintf("%s: stopped: %s", e.Stage, strings.TrimPrefix(errorLine(err), "error: "))
 	}
 	switch {
-	case p.update != nil && view == nil && e.Cached && err == nil:
+	case p.update != nil && view == nil && err == nil:
 		p.answered(e)
 		return
 	case p.update == nil || view == nil:
@@ -131,7 +133,7 @@ func (p *Progress) StageFinished(e track.StageEvent, err error) {
 	flush()
 }
 
-// answered adds an answer from the store to its stage's block.
+// answered adds a run to its stage's block.
 func (p *Progress) answered(e track.StageEvent) {
 	a := p.cached[e.Stage]
 	if a == nil {
@@ -143,7 +145,7 @@ func (p *Progress) answered(e track.StageEvent) {
 		p.update(a.id, "<div>"+a.lines[0]+"</div>")
 		return
 	}
-	p.update(a.id, fmt.Sprintf("<details><summary>%s, and %d more from the store</summary>%s</details>",
+	p.update(a.id, fmt.Sprintf("<details><summary>%s, and %d more</summary>%s</details>",
 		a.lines[0], len(a.lines)-1, strings.Join(a.lines[1:], "<br>")))
 }
 
