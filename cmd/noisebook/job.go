@@ -16,6 +16,7 @@ import (
 	"noisebook/pkg/launch"
 	"noisebook/pkg/setup"
 	"noisebook/pkg/track"
+	"noisebook/pkg/track/system"
 )
 
 // allStages is what --recompute takes for every stage.
@@ -141,6 +142,7 @@ func (o runOptions) recorded(j openJob, printer *stagePrinter) openJob {
 		j.store.SetParent(j.recording.ID())
 		j.reporter = launch.NewReporter(j.store, j.recording)
 		j.store.Observe(j.reporter)
+		j.recording.Sample(system.New(j.store.Dir()))
 	}
 	switch {
 	case slices.Contains(o.recompute, allStages):

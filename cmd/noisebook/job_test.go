@@ -287,6 +287,9 @@ func TestRunIsAJob(t *testing.T) {
 			t.Errorf("%s is %g, want %g", name, got, want)
 		}
 	}
+	if job.Last["system/rss_mb"].Value <= 0 {
+		t.Errorf("the machine was not sampled: %v", job.Last)
+	}
 	if _, there := job.Last["note"]; there {
 		t.Error("a column of names became a metric")
 	}
