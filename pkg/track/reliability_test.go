@@ -406,6 +406,13 @@ func TestTrainingOutlivesItsStore(t *testing.T) {
 	if text := stderr.String(); strings.Count(text, "warning:") != 1 || !strings.Contains(text, "the work goes on") || !strings.Contains(text, "stage train (run ") {
 		t.Errorf("standard error %q", text)
 	}
+	checkpoints, _ := filepath.Glob(filepath.Join(store.Dir(), "keys", "*", "scratch", "checkpoint"))
+	if len(checkpoints) != 1 {
+		t.Fatalf("checkpoints %v", checkpoints)
+	}
+	if text, err := os.ReadFile(checkpoints[0]); err != nil || string(text) != "5000" {
+		t.Errorf("the checkpoint says %q, %v", text, err)
+	}
 	result, err := Do(t.Context(), store, trainStage, 5000)
 	if err != nil || result.Value != 5000 {
 		t.Fatal(err)
