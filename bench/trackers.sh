@@ -4,7 +4,8 @@
 #
 # All do the same work on local disk: RUNS runs of POINTS points of one metric, a
 # call a point, until they are durable; then list the runs; then read one curve, each
-# in a process of its own. MLflow is timed with a call a point and, as mlflow-batch,
+# in a process of its own. Ours also brings its index up to date, which the others
+# do while they log. MLflow is timed with a call a point and, as mlflow-batch,
 # with a thousand points a call. With a call a point it is timed at MLFLOW_RUNS runs,
 # since all of them take an hour.
 #
@@ -49,7 +50,7 @@ all() {
 	take "$name-read" "$PYTHON" bench/trackers.py time "$name" read "$raw/stores/$name"
 }
 
-for action in log list read; do
+for action in log index list read; do
 	take "noisebook-$action" build/noisebook bench tracker "$action" --runs "$runs" --points "$points" --store "$raw/stores/noisebook" --json
 done
 all trackio "$runs"

@@ -38,21 +38,21 @@ func newBenchTrackerCommand() *cobra.Command {
 	var b trackerBench
 	var asJSON bool
 	command := &cobra.Command{
-		Use:   "tracker [log] [list] [read]",
-		Short: "Time the tracker: log points until they are durable, list runs, read a curve",
-		Long: `Time the tracker. By default all three, in this process; bench/trackers.sh does
+		Use:   "tracker [log] [index] [list] [read]",
+		Short: "Time the tracker: log points until they are durable, index and list runs, read a curve",
+		Long: `Time the tracker. By default all of it, in this process; bench/trackers.sh does
 each in one of its own, beside MLflow and trackio.
 
   log    --runs runs with a config of two values and --points points of one metric,
          a call a point, each run ended and so durable before the next
-  list   all runs with their params and last values, from the index, which is first
-         brought up to date
+  index  bring the index up to date with the runs
+  list   all runs with their params and last values, from the index
   read   the curve of the first run
 
 What is listed and read is listed and read again, and both times are told.`,
 		Example: `  noisebook bench tracker --runs 100 --points 1000
   noisebook bench tracker log --store /tmp/store --json && noisebook bench tracker list --store /tmp/store`,
-		ValidArgs: []string{"log", "list", "read"},
+		ValidArgs: []string{"log", "index", "list", "read"},
 		Args:      cobra.OnlyValidArgs,
 		RunE: func(command *cobra.Command, actions []string) error {
 			if b.Runs < 1 || b.Points < 1 {
@@ -108,9 +108,15 @@ func (b trackerBench) time(ctx context.Context, action string) (times trackerTim
 		times.Calls, err = b.log(ctx, store)
 		times.Seconds = time.Since(start).Seconds()
 		return times, err
-	case "list":
+	case "index", "list":
 		x := index.Open(ctx, store, func(text string) { fmt.Fprintln(os.Stderr, "warning: "+text) })
 		defer x.Close()
+		if action == "index" {
+			start := time.Now()
+			entries, err := x.Entries(ctx)
+			times.Count, times.Seconds = len(entries), time.Since(start).Seconds()
+			return times, err
+		}
 		work = func() (int, error) { return listRuns(ctx, x) }
 	case "read":
 		runs, err := store.Runs()
@@ -176,7 +182,11 @@ func (b trackerBench) log(ctx context.Context, store *track.Store) (calls float6
 }
 
 func (t trackerTimes) print(w io.Writer) error {
-	if t.Action != "log" {
+	switch t.Action {
+	case "index":
+		_, err := fmt.Fprintf(w, "index: %d runs in %.2f ms\n", t.Count, t.Seconds*1e3)
+		return err
+	case "list", "read":
 		_, err := fmt.Fprintf(w, "%s: %d in %.2f ms, again in %.2f ms\n", t.Action, t.Count, t.Seconds*1e3, t.Again*1e3)
 		return err
 	}

@@ -12,7 +12,7 @@ func TestBenchTracker(t *testing.T) {
 	for _, want := range []struct {
 		action string
 		count  int
-	}{{"log", 0}, {"list", 3}, {"read", 50}} {
+	}{{"log", 0}, {"index", 3}, {"list", 3}, {"read", 50}} {
 		var times trackerTimes
 		if err := decoder.Decode(&times); err != nil || times.Action != want.action || times.Count != want.count || times.Seconds <= 0 {
 			t.Errorf("%+v (%v), want %+v", times, err, want)
