@@ -126,7 +126,7 @@ func runQuery(ctx context.Context, warnings io.Writer, q query.Query) (query.Res
 	if err != nil {
 		return query.Result{}, nil, err
 	}
-	x := index.Open(ctx, store, func(text string) { fmt.Fprintln(warnings, "warning: "+text) })
+	x := openIndex(ctx, warnings, store)
 	result, err := query.Run(ctx, x, q)
 	if err != nil {
 		x.Close()

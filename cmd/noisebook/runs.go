@@ -1,357 +1,180 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"noisebook/pkg/track"
+	"noisebook/pkg/track/index"
+	"noisebook/pkg/track/query"
 )
 
+// tableLimit is how many runs a table for people lists unless they ask for more.
+const tableLimit = 50
+
+// runsOptions are the flags of 'noisebook runs'.
+type runsOptions struct {
+	filter, sort, columns string
+	kinds, states         []string
+	stage                 string
+	limit                 int
+	asJSON, asCSV         bool
+}
+
 func newRunsCommand() *cobra.Command {
-	var asJSON bool
-	var limit int
-	var stage string
+	var o runsOptions
 	cmd := &cobra.Command{
-		Use:     "runs",
-		Short:   "List the runs of the store, the newest first",
-		Example: "  noisebook runs\n  noisebook runs --stage joint/train --limit 5\n  noisebook runs --json",
-		Args:    cobra.NoArgs,
+		Use:   "runs",
+		Short: "List the runs of the store, the newest first; filter and sort them",
+		Long: `List runs, jobs, sweeps and stages, the newest first.
+
+Filters, sort keys and columns are expressions over a run:
+
+  id kind name stage paper parent version key     what it is; paper is the joint of joint/train
+  state error attempts dropped commit             how it stands
+  started ended age duration                      compare with "7d", "36h", "2026-03-01"
+  tags.NAME  params.PATH                          params.train.lr
+  metrics.NAME.last .min .max .best .first        a value; metrics.NAME alone is the last
+  metrics.NAME.count .best_step .at(STEP)         best is the smallest unless the name says that
+                                                  more is better (accuracy, precision, psnr, …)
+
+Names with slashes or dots need brackets: metrics["val/loss"].min. A comparison with
+what a run lacks is false; params.lr == nil asks for runs without it.`,
+		Example: `  noisebook runs
+  noisebook runs --kind job,sweep --state failed,crashed
+  noisebook runs --stage joint/train --limit 5
+  noisebook runs --filter 'paper == "joint" && metrics.loss.min < 20' --sort metrics.loss.min
+  noisebook runs --filter 'age < "7d" && tags.note' --columns 'id, tags.note, params.train.lr, metrics.loss.best' --csv
+  noisebook runs --json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			q, err := o.query(cmd.Flags().Changed("limit"))
+			if err != nil {
+				return err
+			}
 			store, err := track.Open("")
 			if err != nil {
 				return err
 			}
-			runs, err := store.Runs()
-			if err != nil {
-				return err
-			}
-			if stage != "" {
-				runs = slices.DeleteFunc(runs, func(r track.Run) bool { return r.Stage != stage })
-			}
-			if limit > 0 && len(runs) > limit {
-				runs = runs[:limit]
-			}
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), runs)
-			}
-			return printRuns(cmd.OutOrStdout(), runs)
+			x := openIndex(cmd.Context(), cmd.ErrOrStderr(), store)
+			defer x.Close()
+			return o.list(cmd.Context(), cmd.OutOrStdout(), x, q)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write all fields as JSON")
-	cmd.Flags().IntVar(&limit, "limit", 0, "list at most this many runs; 0 lists all")
-	cmd.Flags().StringVar(&stage, "stage", "", "list the runs of this stage only")
+	flags := cmd.Flags()
+	flags.StringVar(&o.filter, "filter", "", "list the runs for which this `EXPRESSION` holds")
+	flags.StringVar(&o.sort, "sort", "", "sort by these `EXPRESSIONS`, with commas between; -EXPRESSION from high to low")
+	flags.StringVar(&o.columns, "columns", "", "`EXPRESSIONS` to show, with commas between")
+	flags.StringSliceVar(&o.kinds, "kind", nil, "list these kinds only: "+joinText(allKinds))
+	flags.StringSliceVar(&o.states, "state", nil, "list the runs in these states only: "+joinText(allStates))
+	flags.StringVar(&o.stage, "stage", "", "list the runs of this stage only")
+	flags.IntVar(&o.limit, "limit", 0, fmt.Sprintf("list at most this many runs, 0 all (default %d, all with --json and --csv)", tableLimit))
+	flags.BoolVar(&o.asJSON, "json", false, "write JSON: all fields and metrics of the runs, or the columns")
+	flags.BoolVar(&o.asCSV, "csv", false, "write CSV: the columns; times as in RFC 3339, durations in seconds")
+	cmd.MarkFlagsMutuallyExclusive("json", "csv")
 	cmd.AddCommand(newRunsRmCommand(), newRunsRestoreCommand(), newRunsGCCommand())
 	return cmd
 }
 
-func newShowCommand() *cobra.Command {
-	var asJSON bool
-	var tail int
-	cmd := &cobra.Command{
-		Use:     "show RUN",
-		Short:   "Show a run: config, provenance, metrics, artifacts and the end of its journal",
-		Long:    "Show a run by its id or by a beginning of it that no other run has.",
-		Example: "  noisebook show 4k2m\n  noisebook show 4k2m --json",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			store, err := track.Open("")
-			if err != nil {
-				return err
-			}
-			run, err := store.Run(args[0])
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeRunJSON(cmd.OutOrStdout(), run)
-			}
-			return printRun(cmd.OutOrStdout(), store, run, tail)
-		},
+var (
+	allKinds  = []track.Kind{track.KindJob, track.KindRun, track.KindSweep, track.KindStage}
+	allStates = []track.State{track.Running, track.Finished, track.Failed, track.Interrupted, track.Crashed, track.Pending, track.Unreadable}
+)
+
+// query checks the flags before a store is opened.
+func (o runsOptions) query(limited bool) (q query.Query, err error) {
+	q = query.Query{Filter: o.filter, Stage: o.stage, Limit: o.limit}
+	if !limited && !o.asJSON && !o.asCSV {
+		q.Limit = tableLimit
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write the run, its result and artifacts as JSON")
-	cmd.Flags().IntVar(&tail, "tail", 10, "how many of the last journal events to show")
-	return cmd
+	if q.Limit < 0 {
+		return q, fmt.Errorf("--limit %d: want 0 for all runs, or more", o.limit)
+	}
+	if q.Kinds, err = chosen("--kind", o.kinds, allKinds); err != nil {
+		return q, err
+	}
+	if q.States, err = chosen("--state", o.states, allStates); err != nil {
+		return q, err
+	}
+	if q.Columns, err = query.Split(o.columns); err != nil {
+		return q, fmt.Errorf("--columns: %w", err)
+	}
+	if q.Sort, err = query.Split(o.sort); err != nil {
+		return q, fmt.Errorf("--sort: %w", err)
+	}
+	if o.asCSV && len(q.Columns) == 0 {
+		return q, errors.New("--csv needs --columns, such as --columns 'id, state, metrics.loss.min'")
+	}
+	return q, query.Check(q)
 }
 
-func writeRunJSON(w io.Writer, run track.Run) error {
-	full := struct {
-		track.Run
-		Result    json.RawMessage  `json:"result,omitempty"`
-		Artifacts []track.Artifact `json:"artifacts,omitempty"`
-	}{Run: run}
-	if run.State == track.Finished {
-		var err error
-		if full.Result, full.Artifacts, err = run.Result(); err != nil {
-			return err
+func chosen[T ~string](flag string, texts []string, all []T) ([]T, error) {
+	var values []T
+	for _, text := range texts {
+		if !slices.Contains(all, T(text)) {
+			return nil, fmt.Errorf("%s %s: it is one of %s", flag, text, joinText(all))
 		}
+		values = append(values, T(text))
 	}
-	return writeJSON(w, full)
+	return values, nil
 }
 
-func printRuns(w io.Writer, runs []track.Run) error {
-	if len(runs) == 0 {
-		_, err := fmt.Fprintln(w, "no runs yet")
-		return err
+func joinText[T ~string](all []T) string {
+	texts := make([]string, len(all))
+	for i, one := range all {
+		texts[i] = string(one)
 	}
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "run\tstage\tstate\tstarted\tduration\tconfig\tlast metrics")
-	for _, run := range runs {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", run.ID, run.Stage, run.State,
-			run.Started.Local().Format("2006-01-02 15:04"), durationText(run.Duration()),
-			shorten(configSummary(run.Config), 48), shorten(metricSummary(run.Last), 48))
-	}
-	return tw.Flush()
+	return strings.Join(texts, ", ")
 }
 
-func printRun(w io.Writer, store *track.Store, run track.Run, tail int) error {
-	fmt.Fprintf(w, "run       %s\nstage     %s (version %d)\nstate     %s\n", run.ID, run.Stage, run.Version, stateText(run))
-	if run.Error != "" {
-		fmt.Fprintf(w, "error     %s\n", run.Error)
-	}
-	fmt.Fprintf(w, "started   %s, took %s", run.Started.Local().Format(time.DateTime), durationText(run.Duration()))
-	if run.Attempts > 1 {
-		fmt.Fprintf(w, " in %d attempts", run.Attempts)
-	}
-	fmt.Fprintf(w, "\nkey       %s\n", run.Key)
-	for _, in := range run.Inputs {
-		fmt.Fprintf(w, "input     %s %.12s", in.Name, in.Hash)
-		if in.Run != "" {
-			fmt.Fprintf(w, " (run %s)", in.Run)
-		}
-		fmt.Fprintln(w)
-	}
+// openIndex opens the index of the store's runs, which the caller closes.
+func openIndex(ctx context.Context, warnings io.Writer, store *track.Store) *index.Index {
+	return index.Open(ctx, store, func(text string) { fmt.Fprintln(warnings, "warning: "+text) })
+}
 
-	fmt.Fprintln(w, "\nconfig")
-	for _, line := range flatten(run.Config) {
-		fmt.Fprintf(w, "  %s\n", line)
-	}
-
-	journal, err := run.Journal()
+func (o runsOptions) list(ctx context.Context, w io.Writer, x *index.Index, q query.Query) error {
+	result, err := query.Run(ctx, x, q)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nprovenance")
-	printProvenance(w, run.Provenance, journal)
-
-	fmt.Fprintln(w, "\nmetrics (last values)")
-	for _, name := range slices.Sorted(maps.Keys(run.Last)) {
-		fmt.Fprintf(w, "  %s = %s at step %d\n", name, numberText(run.Last[name].Value), run.Last[name].Step)
-	}
-	if run.Dropped > 0 {
-		fmt.Fprintf(w, "  %d events were dropped because the disk could not keep up\n", run.Dropped)
-	}
-
-	fmt.Fprintln(w, "\nartifacts")
-	for _, artifact := range artifactsOf(run, journal) {
-		path, err := store.Path(artifact)
-		if err != nil {
-			path = err.Error()
-		}
-		fmt.Fprintf(w, "  %s  %d bytes  %s\n", artifact.Name, artifact.Bytes, path)
-	}
-
-	fmt.Fprintln(w, "\njournal")
-	if journal.Skipped > 0 {
-		fmt.Fprintf(w, "  %d damaged lines were skipped\n", journal.Skipped)
-	}
-	events := journal.Events
-	for _, event := range events[max(0, len(events)-max(0, tail)):] {
-		fmt.Fprintf(w, "  %s  %s\n", event.Time.Local().Format("15:04:05.000"), eventText(event))
-	}
-	return nil
-}
-
-func printProvenance(w io.Writer, p track.Provenance, journal track.Journal) {
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(w, "  %-12s %s\n", name, value)
-		}
-	}
-	line("commit", p.ShortCommit())
-	if p.Diff != nil {
-		line("diff", fmt.Sprintf("%d bytes, artifact %.12s", p.Diff.Bytes, p.Diff.SHA256))
-	}
-	line("no diff", p.DiffOmitted)
-	line("untracked", strings.Join(p.Untracked, ", "))
-	line("command", strings.Join(p.Command, " "))
-	line("go", strings.TrimSpace(p.Go+" "+p.Platform))
-	line("go.sum", fmt.Sprintf("%.12s", p.GoSum))
-	line("host", p.Host)
-	for _, module := range slices.Sorted(maps.Keys(p.Modules)) {
-		line("module", module+" "+p.Modules[module])
-	}
-	environment := maps.Clone(p.Environment)
-	if environment == nil {
-		environment = map[string]string{}
-	}
-	datasets := map[string]bool{}
-	for _, event := range journal.Events { // what became known after the start
-		maps.Copy(environment, event.Environment)
-		if d := event.Dataset; d != nil {
-			datasets[fmt.Sprintf("%s %s %.12s", d.Name, d.Split, d.Checksum)] = true
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(environment)) {
-		line(key, environment[key])
-	}
-	for _, text := range slices.Sorted(maps.Keys(datasets)) {
-		line("dataset", text)
-	}
-}
-
-// artifactsOf lists the result's artifacts or, of an unfinished run, those that
-// its journal names.
-func artifactsOf(run track.Run, journal track.Journal) []track.Artifact {
-	if _, artifacts, err := run.Result(); err == nil {
-		return artifacts
-	}
-	var artifacts []track.Artifact
-	for _, event := range journal.Events {
-		if event.Artifact != nil && !slices.Contains(artifacts, *event.Artifact) {
-			artifacts = append(artifacts, *event.Artifact)
-		}
-	}
-	return artifacts
-}
-
-func eventText(e track.Event) string {
-	switch e.Type {
-	case track.EventMetric:
-		var parts []string
-		for _, name := range slices.Sorted(maps.Keys(e.Values)) {
-			parts = append(parts, name+" "+numberText(e.Values[name]))
-		}
-		return fmt.Sprintf("step %d: %s", e.Step, strings.Join(parts, ", "))
-	case track.EventAttempt:
-		if e.Attempt != nil {
-			return fmt.Sprintf("attempt %d, process %d", e.Attempt.Number, e.Attempt.Process)
-		}
-	case track.EventArtifact:
-		if e.Artifact != nil {
-			return fmt.Sprintf("artifact %s (%d bytes)", e.Artifact.Name, e.Artifact.Bytes)
-		}
-	case track.EventDataset:
-		if e.Dataset != nil {
-			return fmt.Sprintf("dataset %s %s", e.Dataset.Name, e.Dataset.Split)
-		}
-	case track.EventEnvironment:
-		var parts []string
-		for _, key := range slices.Sorted(maps.Keys(e.Environment)) {
-			parts = append(parts, key+" "+e.Environment[key])
-		}
-		return strings.Join(parts, ", ")
-	case track.EventParam:
-		var parts []string
-		for _, name := range slices.Sorted(maps.Keys(e.Params)) {
-			parts = append(parts, fmt.Sprintf("%s=%v", name, e.Params[name]))
-		}
-		return "param " + strings.Join(parts, " ")
-	case track.EventTag:
-		var parts []string
-		for _, name := range slices.Sorted(maps.Keys(e.Tags)) {
-			parts = append(parts, name+"="+e.Tags[name])
-		}
-		return "tag " + strings.Join(parts, " ")
-	case track.EventUses:
-		if e.Uses != nil {
-			verb := "computed by"
-			if e.Uses.Cached {
-				verb = "cached from"
-			}
-			return fmt.Sprintf("stage %s, %s run %s", e.Uses.Stage, verb, e.Uses.Run)
-		}
-	case track.EventAttach:
-		if e.Attempt != nil {
-			return fmt.Sprintf("attached, process %d", e.Attempt.Process)
-		}
-	case track.EventState:
-		return strings.TrimSuffix(string(e.State)+": "+e.Error, ": ")
-	}
-	return strings.TrimSpace(string(e.Type) + " " + e.Text)
-}
-
-func stateText(run track.Run) string {
-	if run.State == track.Interrupted || run.State == track.Crashed {
-		return string(run.State) + " (the same call resumes it)"
-	}
-	return string(run.State)
-}
-
-func durationText(d time.Duration) string {
 	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
+	case o.asCSV:
+		return writeColumnsCSV(w, result)
+	case o.asJSON && len(q.Columns) > 0:
+		return writeColumnsJSON(w, result)
 	}
-	return d.Round(time.Second).String()
-}
-
-func numberText(n track.Number) string { return strconv.FormatFloat(float64(n), 'g', 5, 64) }
-
-func metricSummary(last map[string]track.Point) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(last)) {
-		parts = append(parts, name+"="+numberText(last[name].Value))
+	entries := make([]*index.Entry, len(result.Rows))
+	for i, row := range result.Rows {
+		entries[i] = row.Entry
 	}
-	return strings.Join(parts, " ")
-}
-
-func configSummary(config json.RawMessage) string { return strings.Join(flatten(config), " ") }
-
-// flatten writes a config as the overrides that would set it: train.steps=500.
-func flatten(config json.RawMessage) []string {
-	var value any
-	decoder := json.NewDecoder(strings.NewReader(string(config)))
-	decoder.UseNumber()
-	if err := decoder.Decode(&value); err != nil {
-		return nil
-	}
-	var lines []string
-	var walk func(path string, value any)
-	walk = func(path string, value any) {
-		switch v := value.(type) {
-		case map[string]any:
-			for _, name := range slices.Sorted(maps.Keys(v)) {
-				walk(strings.TrimPrefix(path+"."+name, "."), v[name])
-			}
-		case []any:
-			parts := make([]string, len(v))
-			for i, item := range v {
-				parts[i] = itemText(item)
-			}
-			lines = append(lines, strings.TrimPrefix(path+"="+strings.Join(parts, ","), "="))
-		default:
-			lines = append(lines, strings.TrimPrefix(fmt.Sprintf("%s=%v", path, v), "="))
+	if len(q.Columns) == 0 {
+		if err := x.LoadMetrics(ctx, entries); err != nil {
+			return err
 		}
 	}
-	walk("", value)
-	return lines
-}
-
-// itemText is a list's element; one that is itself structured stays JSON.
-func itemText(item any) string {
-	switch item.(type) {
-	case map[string]any, []any:
-		if data, err := json.Marshal(item); err == nil {
-			return string(data)
-		}
+	if o.asJSON {
+		return writeRunsJSON(w, x.Store(), entries)
 	}
-	return fmt.Sprint(item)
-}
-
-func shorten(text string, limit int) string {
-	if runes := []rune(text); len(runes) > limit {
-		return string(runes[:limit-1]) + "…"
+	switch {
+	case len(result.Rows) == 0 && (o.filter != "" || o.stage != "" || len(o.kinds)+len(o.states) > 0):
+		_, err = fmt.Fprintln(w, "no run fits")
+		return err
+	case len(result.Rows) == 0:
+		_, err = fmt.Fprintln(w, "no runs yet")
+		return err
+	case len(q.Columns) > 0:
+		err = printColumns(w, result)
+	default:
+		err = printRuns(w, entries)
 	}
-	return text
+	if more := result.Total - len(result.Rows); err == nil && more > 0 {
+		_, err = fmt.Fprintf(w, "and %d more: --limit 0 lists all\n", more)
+	}
+	return err
 }

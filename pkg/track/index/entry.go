@@ -1,7 +1,10 @@
 package index
 
 import (
+	"bytes"
 	"encoding/json"
+	"strconv"
+	"strings"
 	"time"
 
 	"noisebook/pkg/track"
@@ -98,6 +101,11 @@ func (e *Entry) Duration(now time.Time) time.Duration {
 	return e.Ended.Sub(e.Started)
 }
 
+// Title is the run's name or stage, or its kind when it has neither.
+func (e *Entry) Title() string {
+	return track.Run{Name: e.Name, Stage: e.Stage, Kind: e.Kind}.Title()
+}
+
 // Params are the run's, as in [track.Run]. The map must not be changed; the
 // first call is not safe beside another on the same entry.
 func (e *Entry) Params() track.Params {
@@ -107,6 +115,39 @@ func (e *Entry) Params() track.Params {
 	}
 	return e.params
 }
+
+// Param is one of the Params. It does not decode the others, which matters to a
+// filter of many runs.
+func (e *Entry) Param(name string) (value any, ok bool) {
+	if e.params != nil || strings.Trim(name, plainName) != "" { // JSON may write other characters in several ways
+		value, ok = e.Params()[name]
+		return value, ok
+	}
+	// Quotes inside of strings are escaped, so what follows is a member's name.
+	member := []byte(`,"` + name + `":`)
+	at := bytes.Index(e.paramsJSON, member)
+	if at < 0 {
+		if member[0] = '{'; !bytes.HasPrefix(e.paramsJSON, member) {
+			return nil, false
+		}
+		at = 0
+	}
+	text := e.paramsJSON[at+len(member):]
+	if end := bytes.IndexAny(text, ",}"); end > 0 && strings.IndexByte("-0123456789", text[0]) >= 0 {
+		text = text[:end]
+		if whole, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+			return whole, true
+		}
+		if number, err := strconv.ParseFloat(string(text), 64); err == nil {
+			return number, true
+		}
+	}
+	value, ok = e.Params()[name]
+	return value, ok
+}
+
+// plainName are the characters that JSON writes as they are.
+const plainName = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/"
 
 // Tags are the run's, as they are now. The map must not be changed; the first
 // call is not safe beside another on the same entry.

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -251,6 +252,30 @@ func TestSummarize(t *testing.T) {
 		if got := Summarize(points); fmt.Sprint(got) != fmt.Sprint(test.want) {
 			t.Errorf("%s: %+v, want %+v", name, got, test.want)
 		}
+	}
+}
+
+// TestParamIsOneOfParams holds that a param that is looked up alone is the same
+// as among all, whatever the others are.
+func TestParamIsOneOfParams(t *testing.T) {
+	all := track.Params{
+		"a": int64(1), "a.b": -2.5e-7, "b": "text, \"a\":7,\"c\":8}", "c": int64(1) << 62, "d": []any{int64(1), "x,}"}, "e": true, "f": nil,
+		"g": "", "<h>": int64(3), "é": int64(4), "i": 1e300, "zz": int64(-5),
+	}
+	data, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(slices.Collect(maps.Keys(all)), "", "x", "text", "h", "z") {
+		e := &Entry{paramsJSON: data}
+		got, ok := e.Param(name)
+		want, there := e.Params()[name]
+		if ok != there || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %#v, %v, want %#v, %v", name, got, ok, want, there)
+		}
+	}
+	if value, ok := (&Entry{}).Param("a"); ok {
+		t.Errorf("without params: %v", value)
 	}
 }
 

@@ -28,14 +28,29 @@ type environment struct {
 	Age      time.Duration `expr:"age"`
 	Took     time.Duration `expr:"took"` // written duration, which would hide the function of that name
 	Commit   string        `expr:"commit"`
-	// The three collections are replaced by calls of the methods below.
+	// The three collections are replaced by calls of the functions below.
 	Tags    any `expr:"tags"`
 	Params  any `expr:"params"`
 	Metrics any `expr:"metrics"`
 
+	// Fields of this type are called without reflection, unlike methods.
+	Param    func(...any) any `expr:"param__"`
+	Tag      func(...any) any `expr:"tag__"`
+	Metric   func(...any) any `expr:"metric__"`
+	MetricAt func(...any) any `expr:"metric_at__"`
+
 	entry   *index.Entry
 	store   *track.Store
 	missing bool // the expression asked for something that the run lacks
+}
+
+func newEnvironment(store *track.Store) *environment {
+	e := &environment{store: store}
+	e.Param = func(args ...any) any { return e.param(args[0].(string)) }
+	e.Tag = func(args ...any) any { return e.tag(args[0].(string)) }
+	e.Metric = func(args ...any) any { return e.metric(args[0].(string), args[1].(string)) }
+	e.MetricAt = func(args ...any) any { return e.metricAt(args[0].(string), args[1]) }
+	return e
 }
 
 // names are those that a user may write, for suggestions.
@@ -45,12 +60,11 @@ var names = []string{
 }
 
 func (e *environment) set(entry *index.Entry, now time.Time) {
-	*e = environment{
-		ID: entry.ID, Kind: string(entry.Kind), Name: entry.Name, Parent: entry.Parent, Stage: entry.Stage, Version: entry.Version,
-		Key: entry.Key, Paper: Paper(entry), State: string(entry.State), Error: entry.Error, Attempts: entry.Attempts,
-		Dropped: int(entry.Dropped), Started: entry.Started, Ended: entry.Ended, Age: max(0, now.Sub(entry.Started)),
-		Took: entry.Duration(now), Commit: entry.Commit, entry: entry, store: e.store,
-	}
+	e.ID, e.Kind, e.Name, e.Parent = entry.ID, string(entry.Kind), entry.Name, entry.Parent
+	e.Stage, e.Version, e.Key, e.Paper = entry.Stage, entry.Version, entry.Key, Paper(entry)
+	e.State, e.Error, e.Attempts, e.Dropped = string(entry.State), entry.Error, entry.Attempts, int(entry.Dropped)
+	e.Started, e.Ended, e.Age, e.Took = entry.Started, entry.Ended, max(0, now.Sub(entry.Started)), entry.Duration(now)
+	e.Commit, e.entry = entry.Commit, entry
 }
 
 // Paper is the first element of a stage's name or, of a job or run, of its
@@ -67,15 +81,15 @@ func Paper(entry *index.Entry) string {
 	return paper
 }
 
-// Param is a parameter's value, or nil.
-func (e *environment) Param(path string) any {
-	value, ok := e.entry.Params()[path]
+// param is a parameter's value, or nil.
+func (e *environment) param(path string) any {
+	value, ok := e.entry.Param(path)
 	e.missing = e.missing || !ok
 	return value
 }
 
-// Tag is a tag's value, or nil.
-func (e *environment) Tag(name string) any {
+// tag is a tag's value, or nil.
+func (e *environment) tag(name string) any {
 	if value, ok := e.entry.Tags()[name]; ok {
 		return value
 	}
@@ -83,8 +97,8 @@ func (e *environment) Tag(name string) any {
 	return nil
 }
 
-// Metric is a field of a metric's summary, or nil.
-func (e *environment) Metric(name, field string) any {
+// metric is a field of a metric's summary, or nil.
+func (e *environment) metric(name, field string) any {
 	summary, ok := e.entry.Metrics[name]
 	if !ok {
 		e.missing = true
@@ -93,8 +107,8 @@ func (e *environment) Metric(name, field string) any {
 	return metricFields[field](name, summary)
 }
 
-// MetricAt is a metric's value at a step or at the last step before it, or nil.
-func (e *environment) MetricAt(name string, at any) any {
+// metricAt is a metric's value at a step or at the last step before it, or nil.
+func (e *environment) metricAt(name string, at any) any {
 	summary, ok := e.entry.Metrics[name]
 	step, isNumber := number(at)
 	if !ok || !isNumber {

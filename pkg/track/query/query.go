@@ -164,7 +164,7 @@ func evaluate(entries []*index.Entry, store *track.Store, now time.Time, filter 
 	workers := min(len(blocks), runtime.GOMAXPROCS(0))
 	for w := range workers {
 		group.Go(func() {
-			e, machine := &environment{store: store}, &vm.VM{}
+			e, machine := newEnvironment(store), &vm.VM{}
 			for i := w; i < len(blocks); i += workers {
 				found[i], failures[i] = evaluateBlock(blocks[i], e, machine, now, filter, expressions)
 			}

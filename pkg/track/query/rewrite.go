@@ -11,11 +11,15 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// The functions that rewritten operators call; no user writes them.
+// The functions that rewritten operators and paths call; no user writes them.
 const (
 	compareFunction    = "compare__"
 	arithmeticFunction = "arithmetic__"
 	truthFunction      = "truth__"
+	paramFunction      = "param__"
+	tagFunction        = "tag__"
+	metricFunction     = "metric__"
+	metricAtFunction   = "metric_at__"
 )
 
 // rewriter turns paths into lookups and operators on what a run may lack into
@@ -115,10 +119,10 @@ func (v *rewriter) lookup(p path) ast.Node {
 				v.badField(p.names[0], field)
 			}
 		}
-		return call("Metric", &ast.StringNode{Value: p.names[0]}, &ast.StringNode{Value: field})
+		return call(metricFunction, &ast.StringNode{Value: p.names[0]}, &ast.StringNode{Value: field})
 	}
-	method := map[string]string{"tags": "Tag", "params": "Param"}[p.root]
-	return call(method, &ast.StringNode{Value: strings.Join(p.names, ".")})
+	function := map[string]string{"tags": tagFunction, "params": paramFunction}[p.root]
+	return call(function, &ast.StringNode{Value: strings.Join(p.names, ".")})
 }
 
 func (v *rewriter) badField(metric, field string) {
@@ -146,7 +150,7 @@ func (v *rewriter) call(node *ast.Node, n *ast.CallNode) {
 		return
 	}
 	delete(v.paths, n.Callee)
-	ast.Patch(node, call("MetricAt", &ast.StringNode{Value: p.names[0]}, n.Arguments[0]))
+	ast.Patch(node, call(metricAtFunction, &ast.StringNode{Value: p.names[0]}, n.Arguments[0]))
 }
 
 func (v *rewriter) binary(node *ast.Node, n *ast.BinaryNode) {
