@@ -402,5 +402,5 @@ notebook.Show(fmt.Sprintf("run %s is %s after %d attempts: %d points, down to %.
 // - **Save the sixth.** Which `rate` lets every member survive, and which of them is then the lowest?
 // - **A question.** Resumed with momentum, the run of part 6 would *not* go the same way as one that was never stopped. Which two numbers would have to be logged as well?
 //
-// In a terminal, `noisebook show RUN` has all that is known of a run, down to the source of the cell. Next: `03-evaluating.ipynb` asks how good samples are; `docs/tracking.md` shows the rest of the
+// In a terminal, `noisebook show RUN` has all that is known of a run. Next: `03-evaluating.ipynb` asks how good samples are; `docs/tracking.md` shows the rest of the
 // store: jobs in the background, sweeps over seeds, reruns and exports.
