@@ -19,10 +19,16 @@ type axis struct {
 	low, high float64
 	ticks     []tick
 	name      string
+	log       bool // spaced by ratio
 }
 
 // share is how far along the axis a value lies, from 0 to 1.
-func (a axis) share(value float64) vg.Length { return vg.Length((value - a.low) / (a.high - a.low)) }
+func (a axis) share(value float64) vg.Length {
+	if a.log {
+		return vg.Length(math.Log(value/a.low) / math.Log(a.high/a.low))
+	}
+	return vg.Length((value - a.low) / (a.high - a.low))
+}
 
 // frame is a data area with its axes on the left and below.
 type frame struct {

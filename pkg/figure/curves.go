@@ -30,6 +30,11 @@ type CurvesSpec struct {
 
 	// Scale is the spacing of X.
 	Scale Scale
+	// FreeX fits the horizontal axis to each panel's own values.
+	FreeX bool
+	// LogY spaces Y by ratio. Values that are not positive leave a gap; a band
+	// that reaches down to zero ends at the frame.
+	LogY bool
 	// YRange fixes the ends of the vertical axis; zero fits the data.
 	YRange [2]float64
 	// Bands mark ranges of X, Lines mark values of Y.
@@ -79,6 +84,7 @@ type curve struct {
 // panel is one plot: its heading and curves.
 type panel struct {
 	name   string
+	axis   horizontal
 	curves []curve
 }
 
@@ -109,7 +115,7 @@ func curves(t table.Table, spec CurvesSpec) (*Figure, error) {
 	if spec.YLabel == "" {
 		spec.YLabel = spec.Y
 	}
-	if data.axis.words && len(spec.Bands) > 0 {
+	if data.words && len(spec.Bands) > 0 {
 		return nil, errors.New("bands need a numeric X")
 	}
 	return newSheet(spec, data).render()
@@ -125,6 +131,8 @@ func (s CurvesSpec) validate() error {
 		return fmt.Errorf("unknown scale %d", s.Scale)
 	case s.YRange != [2]float64{} && !(s.YRange[0] < s.YRange[1]):
 		return fmt.Errorf("YRange %g … %g is empty", s.YRange[0], s.YRange[1])
+	case s.LogY && s.YRange != [2]float64{} && s.YRange[0] <= 0:
+		return fmt.Errorf("YRange starts at %g, which has no place on a logarithmic axis", s.YRange[0])
 	case s.Width < 0 || s.Height < 0:
 		return fmt.Errorf("size %g × %g inches is negative", s.Width, s.Height)
 	}
@@ -137,6 +145,9 @@ func (s CurvesSpec) validate() error {
 		}
 	}
 	for _, line := range s.Lines {
+		if s.LogY && line.Value <= 0 {
+			return fmt.Errorf("line %q at %g has no place on a logarithmic axis", line.Label, line.Value)
+		}
 		if math.IsNaN(line.Value) || math.IsInf(line.Value, 0) {
 			return fmt.Errorf("line %q at %g is not a finite value", line.Label, line.Value)
 		}
@@ -146,7 +157,7 @@ func (s CurvesSpec) validate() error {
 
 // curveData is a table read for drawing.
 type curveData struct {
-	axis   horizontal
+	words  bool // X holds text
 	groups []string
 	panels []panel
 	seeds  [2]int // least and most repetitions at a point
@@ -167,9 +178,11 @@ func readCurves(t table.Table, spec CurvesSpec) (curveData, error) {
 	if err != nil {
 		return data, err
 	}
-	if data.axis, err = newHorizontal(xCells, spec.Scale); err != nil {
+	axis, err := newHorizontal(xCells, spec.Scale)
+	if err != nil {
 		return data, err
 	}
+	data.words = axis.words
 	ys, err := t.Floats(spec.Y)
 	if err != nil {
 		return data, err
@@ -197,12 +210,15 @@ func readCurves(t table.Table, spec CurvesSpec) (curveData, error) {
 	values := map[cellOf][]float64{}
 	errorsAt := map[cellOf]float64{}
 	for row, y := range ys {
-		at := cellOf{panelOf(row), groupOf(row), data.axis.value(xCells[row])}
+		at := cellOf{panelOf(row), groupOf(row), axis.value(xCells[row])}
 		if math.IsInf(y, 0) {
 			return data, fmt.Errorf("row %d: %s is infinite", row+1, spec.Y)
 		}
 		if len(values[at]) > 0 && spec.Seed == "" {
 			return data, fmt.Errorf("row %d: a second value at %s = %s: name the Seed, Group or Panel column that tells the rows apart", row+1, spec.X, xCells[row])
+		}
+		if spec.LogY && y <= 0 {
+			y = math.NaN()
 		}
 		values[at] = append(values[at], y)
 		if spreads != nil {
@@ -216,17 +232,22 @@ func readCurves(t table.Table, spec CurvesSpec) (curveData, error) {
 	data.groups = groups
 	drawn := 0
 	for _, panelName := range panels {
-		p := panel{name: panelName}
+		p := panel{name: panelName, axis: axis}
+		if spec.FreeX && !axis.words {
+			if p.axis, err = panelAxis(xCells, func(row int) bool { return panelOf(row) == panelName }, spec.Scale); err != nil {
+				return data, err
+			}
+		}
 		for index, group := range groups {
 			c := curve{index: index}
-			for _, x := range data.axis.values {
+			for _, x := range p.axis.values {
 				at := cellOf{panelName, group, x}
 				repetitions, found := values[at]
 				if !found {
 					continue
 				}
 				mean, deviation := stat.MeanStdDev(repetitions, nil)
-				c.points = append(c.points, point{x: data.axis.position(x), y: mean, spread: deviation})
+				c.points = append(c.points, point{x: p.axis.position(x), y: mean, spread: deviation})
 				if spec.Seed == "" {
 					c.points[len(c.points)-1].spread = math.NaN()
 				} else {
@@ -246,9 +267,24 @@ func readCurves(t table.Table, spec CurvesSpec) (curveData, error) {
 		data.panels = append(data.panels, p)
 	}
 	if drawn == 0 {
-		return data, fmt.Errorf("every value of %s is NaN", spec.Y)
+		missing := "NaN"
+		if spec.LogY {
+			missing = "NaN or not positive"
+		}
+		return data, fmt.Errorf("every value of %s is %s", spec.Y, missing)
 	}
 	return data, nil
+}
+
+// panelAxis is the horizontal axis of some rows alone.
+func panelAxis(cells []string, inPanel func(row int) bool, scale Scale) (horizontal, error) {
+	var own []string
+	for row, cell := range cells {
+		if inPanel(row) {
+			own = append(own, cell)
+		}
+	}
+	return newHorizontal(own, scale)
 }
 
 func (d *curveData) countSeeds(n int) {

@@ -244,6 +244,28 @@ func roundTicks(low, high float64, want int) []tick {
 	return ticks
 }
 
+// logTicks marks a range by powers of ten or, where it holds fewer than three, by
+// 1, 2 and 5 times those; less than about a factor of two is marked as if linear.
+func logTicks(low, high float64) []tick {
+	for _, multiples := range [][]float64{{1}, {1, 2, 5}} {
+		var ticks []tick
+		for exponent := math.Floor(math.Log10(low)); exponent <= math.Ceil(math.Log10(high)); exponent++ {
+			for _, multiple := range multiples {
+				if at := multiple * math.Pow(10, exponent); at >= low && at <= high {
+					ticks = append(ticks, tick{at: at, label: formatNumber(at, max(0, -int(exponent)))})
+				}
+			}
+		}
+		if every := (len(ticks) + 7) / 8; every > 1 { // many decades
+			ticks = slices.DeleteFunc(ticks, func(mark tick) bool { return int(math.Round(math.Log10(mark.at)))%every != 0 })
+		}
+		if len(ticks) >= 3 {
+			return ticks
+		}
+	}
+	return roundTicks(low, high, 5)
+}
+
 // formatNumber writes a number for a reader: a true minus sign, no zero below
 // zero, a power of ten only far from one. decimals < 0 means as many as needed.
 func formatNumber(x float64, decimals int) string {

@@ -142,16 +142,19 @@ func (s *sheet) newFrame(p panel, width vg.Length) frame {
 	const verticalAxis = vg.Length(50) // its width, about
 	var f frame
 	f.x.name, f.y.name = s.spec.XLabel, s.spec.YLabel
-	f.x.low, f.x.high = s.data.axis.limits()
-	f.x.ticks, f.slanted = s.data.axis.ticks(width-verticalAxis-s.lineMargin, textStyle(tickSize, ink))
+	f.x.low, f.x.high = p.axis.limits()
+	f.x.ticks, f.slanted = p.axis.ticks(width-verticalAxis-s.lineMargin, textStyle(tickSize, ink))
 	f.y.low, f.y.high = s.verticalLimits(p)
 	f.y.ticks = roundTicks(f.y.low, f.y.high, 5)
+	if f.y.log = s.spec.LogY; f.y.log {
+		f.y.ticks = logTicks(f.y.low, f.y.high)
+	}
 	return f
 }
 
 // drawPanel draws a panel's layers, back to front.
 func (s *sheet) drawPanel(c draw.Canvas, p panel, f frame) {
-	drawBands(c, f, s.spec.Bands, s.data.axis)
+	drawBands(c, f, s.spec.Bands, p.axis)
 	drawGrid(c, f)
 	drawReferences(c, f, s.linesOf(p))
 	for _, line := range p.curves {
@@ -175,14 +178,15 @@ func (s *sheet) linesOf(p panel) []Line {
 	return lines
 }
 
-// verticalLimits fit the points, their spread and the reference lines, with 6 % to spare.
+// verticalLimits fit the points, their spread and the reference lines, with 6 % to
+// spare of the difference or, on a logarithmic axis, of the ratio.
 func (s *sheet) verticalLimits(p panel) (low, high float64) {
 	if s.spec.YRange != [2]float64{} {
 		return s.spec.YRange[0], s.spec.YRange[1]
 	}
 	low, high = math.Inf(1), math.Inf(-1)
 	include := func(y float64) {
-		if !math.IsNaN(y) {
+		if !math.IsNaN(y) && (y > 0 || !s.spec.LogY) {
 			low, high = math.Min(low, y), math.Max(high, y)
 		}
 	}
@@ -196,8 +200,14 @@ func (s *sheet) verticalLimits(p panel) (low, high float64) {
 	for _, line := range s.linesOf(p) {
 		include(line.Value)
 	}
-	if low > high { // a panel whose every value is NaN keeps an empty frame
+	switch {
+	case low > high && s.spec.LogY: // a panel whose every value is NaN keeps an empty frame
+		return 1, 10
+	case low > high:
 		return 0, 1
+	case s.spec.LogY:
+		factor := math.Max(math.Pow(high/low, 0.06), 1.02)
+		return low / factor, high * factor
 	}
 	padding := 0.06 * (high - low)
 	if padding < 1e-9*math.Abs(high) || padding == 0 {
@@ -211,7 +221,7 @@ func (s *sheet) verticalLimits(p panel) (low, high float64) {
 func (s *sheet) annotate(c draw.Canvas, p panel, f frame) {
 	base := f.data.Max.Y + 3
 	if slices.ContainsFunc(s.spec.Bands, func(b Band) bool { return b.Label != "" }) {
-		s.labelBands(c, f, base)
+		s.labelBands(c, p, f, base)
 		base += annotationSize * lineSpacing
 	}
 	if s.spec.Panel != "" {
@@ -232,11 +242,11 @@ func (s *sheet) annotate(c draw.Canvas, p panel, f frame) {
 }
 
 // labelBands centres each label over its band, as far as the panel's width allows.
-func (s *sheet) labelBands(c draw.Canvas, f frame, base vg.Length) {
+func (s *sheet) labelBands(c draw.Canvas, p panel, f frame, base vg.Length) {
 	note := textStyle(annotationSize, softInk)
 	for _, band := range s.spec.Bands {
-		from := max(s.data.axis.position(band.From), f.x.low)
-		to := min(s.data.axis.position(band.To), f.x.high)
+		from := max(p.axis.position(band.From), f.x.low)
+		to := min(p.axis.position(band.To), f.x.high)
 		if from >= to {
 			continue
 		}
