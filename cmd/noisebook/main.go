@@ -62,7 +62,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newSetupCommand(), newDoctorCommand(), newDemoCommand(), newLabCommand(), newKernelCommand(),
 		newListCommand(), newRunCommand(), newVerifyCommand(), newFiguresCommand(), newNotebooksCommand(),
-		newRunsCommand(), newShowCommand(), newDuCommand(), newCacheCommand(), newExportCommand(), newImportCommand(),
+		newRunsCommand(), newShowCommand(), newCompareCommand(), newDuCommand(), newCacheCommand(), newExportCommand(), newImportCommand(),
 		newStartCommand(), newFollowCommand(), newStopCommand(), newExecCommand(), newSweepCommand(), newRerunCommand(),
 		newDataCommand(), newFeaturesCommand(), newMetricCommand(), newProbeCommand(), newWeightsCommand(),
 		newParityCommand(newParityProcessCommand(), newParityJointCommand(), newParityMetricCommand()),

@@ -139,12 +139,12 @@ func (s *parallelSheet) drawScale(c draw.Canvas, middle vg.Length) {
 	}
 	write(name, softInk)
 	write(significant(s.data.ends[0]), ink)
-	const parts = 44
+	const parts = 55
 	for i := range parts {
 		from := x + scaleBar*vg.Length(i)/parts
 		c.SetColor(Sequential((float64(i) + 0.5) / parts))
-		// A little wider than its share, so that no seam shows between parts.
-		c.Fill(vg.Rectangle{Min: vg.Point{X: from, Y: middle - scaleHeight/2}, Max: vg.Point{X: min(from+scaleBar/parts+0.4, x+scaleBar), Y: middle + scaleHeight/2}}.Path())
+		// Each to the end, under the next, so that no seam shows between parts.
+		c.Fill(vg.Rectangle{Min: vg.Point{X: from, Y: middle - scaleHeight/2}, Max: vg.Point{X: x + scaleBar, Y: middle + scaleHeight/2}}.Path())
 	}
 	x += scaleBar + 6
 	write(significant(s.data.ends[1]), ink)
@@ -213,7 +213,7 @@ func (s *parallelSheet) drawAxis(c draw.Canvas, a parallelAxis, x, bottom, heigh
 		at := vg.Point{X: x - tickLength - tickGap, Y: centred(label, y)}
 		// A backing keeps labels readable over lines.
 		width := label.Width(mark.label)
-		c.SetColor(withAlpha(color.NRGBA{0xFF, 0xFF, 0xFF, 0xFF}, 0xC8))
+		c.SetColor(withAlpha(color.NRGBA{0xFF, 0xFF, 0xFF, 0xFF}, 0xE0))
 		c.Fill(vg.Rectangle{Min: vg.Point{X: at.X - width - 1.5, Y: y - tickSize*0.55}, Max: vg.Point{X: at.X + 1.5, Y: y + tickSize*0.55}}.Path())
 		c.FillText(label, at, mark.label)
 	}

@@ -40,11 +40,16 @@ type Composite interface {
 	Parts() []any
 }
 
-// Captioned is a table with a caption above it.
-type Captioned struct {
-	Table   table.Table
-	Caption string
+// Interactive is a value that a trusted notebook shows as HTML with scripts. Its
+// HTML must hold an image of the static figure too, which is what an untrusted
+// notebook leaves of it; Static is that figure, or nil where it has none.
+type Interactive interface {
+	HTML() string
+	Static() *figure.Figure
 }
+
+// Captioned is a table with a caption above it.
+type Captioned = table.Captioned
 
 // Show displays values in the cell's output: figures as SVG with a PNG, tables
 // and reports of claims as HTML with plain text, images as PNG, a [Composite] by
@@ -71,6 +76,8 @@ func show(value any) {
 		for _, part := range v.Parts() {
 			show(part)
 		}
+	case Interactive:
+		showInteractive(v)
 	case *figure.Figure:
 		if v != nil {
 			send(figureBundle(v), figureSize(v))
@@ -126,6 +133,14 @@ func figureText(f *figure.Figure) string {
 // figureSize makes viewers show the dense PNG at the figure's size.
 func figureSize(f *figure.Figure) map[string]any {
 	return map[string]any{string(protocol.MIMEImagePNG): map[string]int{"width": f.Width, "height": f.Height}}
+}
+
+func showInteractive(v Interactive) {
+	b := bundle{html: v.HTML(), text: "[interactive]"}
+	if twin := v.Static(); twin != nil {
+		b.text = figureText(twin)
+	}
+	send(b, nil)
 }
 
 func showImage(picture image.Image) {

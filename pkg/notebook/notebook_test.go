@@ -92,7 +92,7 @@ func TestShowOutsideOfANotebook(t *testing.T) {
 	if err := tidy.Append("a", 0.123456789); err != nil {
 		t.Fatal(err)
 	}
-	Show(both{[]any{smallFigure(t), report()}}, tidy, &tidy, Captioned{tidy, "Values"}, nil, (*figure.Figure)(nil),
+	Show(both{[]any{smallFigure(t), report()}}, tidy, &tidy, Captioned{Table: tidy, Caption: "Values"}, nil, (*figure.Figure)(nil),
 		image.NewGray(image.Rect(0, 0, 3, 2)), "plain", 7)
 	for _, want := range []string{
 		"[figure, 615 ×", "Squares.", "▲ trend holds", "precision rises & rises", "95.1", "dataset differs", "commit abc · run r1",
@@ -131,7 +131,7 @@ func TestHTMLIsEscapedAndPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, document := range map[string]string{
-		"table":  tableHTML(Captioned{tidy, "<i>caption"}),
+		"table":  tableHTML(Captioned{Table: tidy, Caption: "<i>caption"}),
 		"report": reportHTML(report()),
 	} {
 		allowed := map[string]bool{"table": true, "caption": true, "thead": true, "tbody": true, "tr": true, "th": true, "td": true, "b": true, "br": true, "div": true}
@@ -434,5 +434,21 @@ func TestHistoryDraws(t *testing.T) {
 	}
 	if (&history{points: make([]sample, 1)}).svg() != "" {
 		t.Error("one point made a curve")
+	}
+}
+
+// interactive is a value with scripts and a static twin.
+type interactive struct{ twin *figure.Figure }
+
+func (i interactive) HTML() string           { return "<img><script></script>" }
+func (i interactive) Static() *figure.Figure { return i.twin }
+
+func TestInteractiveHasAText(t *testing.T) {
+	var out strings.Builder
+	output = &out
+	defer func() { output = standardOutput{} }()
+	Show(interactive{smallFigure(t)}, interactive{})
+	if got := out.String(); !strings.HasPrefix(got, "[figure, ") || !strings.HasSuffix(got, "[interactive]\n") {
+		t.Errorf("shown as %q", got)
 	}
 }

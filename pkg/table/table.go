@@ -20,6 +20,12 @@ type Table struct {
 	Rows    [][]string `json:"rows"`
 }
 
+// Captioned is a table with a caption above it.
+type Captioned struct {
+	Table   Table
+	Caption string
+}
+
 // New returns an empty table with the given columns.
 func New(columns ...string) Table { return Table{Columns: columns} }
 
