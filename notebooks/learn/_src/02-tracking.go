@@ -399,6 +399,7 @@ notebook.Show(fmt.Sprintf("run %s is %s after %d attempts: %d points, down to %.
 // - **Forget to end.** Delete the line with `run.End` in part 1, run that cell and then `noisebook runs` in a terminal. What does the store say of the run, and how can it know?
 // - **Restart the kernel** and run only part 3, after the cells that declare. Did the notebook lose anything?
 // - **Ask a third time.** Run part 4 again: what do its lines say now? Then change `Patience`: which of the maps are computed?
+// - **Another palette.** Swap two colours in the stage and run part 4. Why does the old picture come back, and which number must you raise? (Nobody else can know that the new code means another result.)
 // - **Save the sixth.** Which `rate` lets every member survive, and which of them is then the lowest?
 // - **A question.** Resumed with momentum, the run of part 6 would *not* go the same way as one that was never stopped. Which two numbers would have to be logged as well?
 //
