@@ -81,7 +81,8 @@ class Runner:
             resources={"metadata": {"path": str(self.path.resolve().parent)}},
         )
         outcome = 0
-        with client.setup_kernel():
+        # Runs note the notebook that they were started from, as under JupyterLab.
+        with client.setup_kernel(env={**os.environ, "NOISEBOOK_NOTEBOOK": str(self.path.resolve())}):
             for index, cell in enumerate(self.notebook.cells):
                 if cell.cell_type == "code" and cell.source.strip():
                     outcome = self.execute(client, index, cell)

@@ -201,6 +201,16 @@ func printProvenance(w io.Writer, p track.Provenance, journal track.Journal) {
 	line("no diff", p.DiffOmitted)
 	line("untracked", strings.Join(p.Untracked, ", "))
 	line("command", strings.Join(p.Command, " "))
+	line("notebook", p.Notebook)
+	if p.Cell != nil {
+		line("cell", fmt.Sprintf("%d bytes, artifact %.12s", p.Cell.Bytes, p.Cell.SHA256))
+	}
+	for _, module := range slices.Sorted(maps.Keys(p.Workspace)) {
+		line("workspace", module+" "+p.Workspace[module])
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Variables)) {
+		line("variable", name+"="+p.Variables[name])
+	}
 	line("go", strings.TrimSpace(p.Go+" "+p.Platform))
 	line("go.sum", fmt.Sprintf("%.12s", p.GoSum))
 	line("host", p.Host)

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"math"
-	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -28,7 +27,7 @@ func (n Linear) Forward(p *Pass, x *Node) *Node {
 	defer engine.InLayer(n.name)
 	last := x.Rank() - 1
 	y := DotGeneral(p.Narrow(x), []int{last}, nil, p.Narrow(p.Of(n.Weight)), []int{0}, nil)
-	return p.Narrow(Add(Wide(y), p.biasOf(n.Bias, y)))
+	return p.Narrow(Add(Wide(y), ExpandLeftToRank(p.Of(n.Bias), y.Rank())))
 }
 
 // Conv2D is a square convolution (cross-correlation) with zero padding on every side, as PyTorch pads.
@@ -72,17 +71,19 @@ func (c Conv2D) Upsampled(p *Pass, x *Node) *Node {
 	return c.shifted(p, convolveUpsampled(p.Narrow(x), p.Narrow(p.Of(c.Kernel))))
 }
 
+// shifted adds the bias. Its gradient sums over space and then over the batch; a
+// sum over all three axes at once is several times slower on a CPU.
 func (c Conv2D) shifted(p *Pass, y *Node) *Node {
-	return p.Narrow(Add(Wide(y), p.biasOf(c.Bias, y)))
-}
-
-// biasOf is a bias [C] to be added to y [B, ..., C].
-func (p *Pass) biasOf(bias Param, y *Node) *Node {
-	d := slices.Clone(y.Shape().Dimensions)
-	for i := 1; i < len(d)-1; i++ {
-		d[i] = 1
-	}
-	return Reshape(p.Rows(bias, d[0]), d...)
+	return p.Narrow(withGradient(func(in []*Node) *Node {
+		return Add(in[0], Reshape(in[1], 1, 1, 1, -1))
+	}, func(v *Node) []*Node {
+		sums := ReduceSum(v, 1, 2) // [batch, out]
+		d := sums.Shape().Dimensions
+		if d[0]%2 == 0 { // the compiler joins sums of sums, unless a reshape is between
+			return []*Node{v, ReduceSum(Reshape(sums, 2, d[0]/2, d[1]), 0, 1)}
+		}
+		return []*Node{v, ReduceSum(sums, 0)}
+	}, Wide(y), p.Of(c.Bias)))
 }
 
 // convolveUpsampled is a 3×3 convolution of the image with every pixel repeated
@@ -195,8 +196,9 @@ func (n GroupNorm) Forward(p *Pass, x *Node) *Node { return n.Modulated(p, x, ni
 func (n GroupNorm) Modulated(p *Pass, x, scale, shift *Node) *Node {
 	defer engine.InLayer(n.name)
 	dims := x.Shape().Dimensions
-	b := dims[0]
-	gain, offset := p.Rows(n.Scale, b), p.Rows(n.Bias, b)
+	b, c := dims[0], dims[3]
+	gain := BroadcastToDims(InsertAxes(p.Of(n.Scale), 0), b, c)
+	offset := BroadcastToDims(InsertAxes(p.Of(n.Bias), 0), b, c)
 	if scale != nil {
 		scale, shift = Wide(scale), Wide(shift)
 		gain = Mul(gain, OnePlus(scale))

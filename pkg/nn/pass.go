@@ -2,8 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -14,14 +12,7 @@ import (
 type Weights struct {
 	layout *Layout
 	flat   *Node
-	nodes  map[int]*Node     // by offset, so that a parameter used twice is one node with one gradient
-	rows   map[int][]rowsUse // batch sizes to the uses of vectors by their examples
-}
-
-// rowsUse is a vector repeated for each example of a batch.
-type rowsUse struct {
-	param Param
-	node  *Node // [batch, size]
+	nodes  map[int]*Node // by offset, so that a parameter used twice is one node with one gradient
 }
 
 // NewWeights binds a flat vector [layout.Size()] to a layout.
@@ -29,7 +20,7 @@ func NewWeights(layout *Layout, flat *Node) *Weights {
 	if flat.Rank() != 1 || flat.Shape().Dimensions[0] != layout.size {
 		panic(fmt.Errorf("nn: weights have shape %s, the network has %d parameters", flat.Shape(), layout.size))
 	}
-	return &Weights{layout: layout, flat: flat, nodes: map[int]*Node{}, rows: map[int][]rowsUse{}}
+	return &Weights{layout: layout, flat: flat, nodes: map[int]*Node{}}
 }
 
 // Of returns a parameter's value.
@@ -37,29 +28,9 @@ func (w *Weights) Of(p Param) *Node {
 	if node, ok := w.nodes[p.Offset]; ok {
 		return node
 	}
-	node := w.slice(p)
+	node := Reshape(Slice(w.flat, AxisRange(p.Offset, p.Offset+p.Size())), p.Shape...)
 	w.nodes[p.Offset] = node
 	return node
-}
-
-// Rows is a vector [size] repeated for each example of a batch, [batch, size].
-//
-// The gradient by such a row is its example's. [Weights.Gradient] sums those of
-// all vectors over the batch at once; a sum for each bias, gain and shift takes
-// hundreds of small programs, which the compiler makes one by one.
-func (w *Weights) Rows(p Param, batch int) *Node {
-	for _, use := range w.rows[batch] {
-		if use.param.Offset == p.Offset {
-			return use.node
-		}
-	}
-	node := BroadcastToDims(InsertAxes(w.slice(p), 0), batch, p.Size())
-	w.rows[batch] = append(w.rows[batch], rowsUse{p, node})
-	return node
-}
-
-func (w *Weights) slice(p Param) *Node {
-	return Reshape(Slice(w.flat, AxisRange(p.Offset, p.Offset+p.Size())), p.Shape...)
 }
 
 // Gradient is the gradient of a scalar with respect to the whole flat vector;
@@ -74,43 +45,15 @@ func (w *Weights) Gradient(loss *Node) *Node {
 			used = append(used, node)
 		}
 	}
-	batches := slices.Sorted(maps.Keys(w.rows))
-	for _, batch := range batches {
-		for _, use := range w.rows[batch] {
-			used = append(used, use.node)
-		}
-	}
 	gradients := Gradient(loss, used...)
-	byOffset := map[int]*Node{}
-	for _, p := range w.layout.parameters {
-		if _, ok := w.nodes[p.Offset]; ok {
-			byOffset[p.Offset], gradients = gradients[0], gradients[1:]
+	return w.layout.join(loss.Graph(), func(p Param) *Node {
+		if _, ok := w.nodes[p.Offset]; !ok {
+			return nil
 		}
-	}
-	for _, batch := range batches {
-		uses := w.rows[batch]
-		for i, sum := range sumRows(gradients[:len(uses)]) {
-			p := uses[i].param
-			sum = Reshape(sum, p.Shape...)
-			if other, ok := byOffset[p.Offset]; ok {
-				sum = Add(other, sum)
-			}
-			byOffset[p.Offset] = sum
-		}
-		gradients = gradients[len(uses):]
-	}
-	return w.layout.join(loss.Graph(), func(p Param) *Node { return byOffset[p.Offset] })
-}
-
-// sumRows sums each of several [batch, size] over the batch, in one reduction.
-func sumRows(rows []*Node) []*Node {
-	sums := ReduceSum(Concatenate(rows, 1), 0)
-	parts, from := make([]*Node, len(rows)), 0
-	for i, r := range rows {
-		to := from + r.Shape().Dimensions[1]
-		parts[i], from = Slice(sums, AxisRange(from, to)), to
-	}
-	return parts
+		next := gradients[0]
+		gradients = gradients[1:]
+		return next
+	})
 }
 
 // join makes a flat vector of one node a parameter; nil stands for zeros.

@@ -2,7 +2,6 @@ package track
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -21,19 +19,19 @@ import (
 )
 
 const (
-	diffLimit      = 1 << 20 // bytes; a larger diff is named, not kept
+	diffLimit      = 1 << 20 // bytes; files whose diff goes beyond are named, not kept
 	untrackedLimit = 100
 	gitTimeout     = 2 * time.Second
 )
 
 // Provenance says what code, engine and data made a run. Whatever cannot be
-// found out (no git, no module) stays empty; collecting it never fails. The
-// process environment is not recorded: it may hold secrets.
+// found out (no git, no module) stays empty; collecting it never fails. Of the
+// process environment only a few variables are recorded: it may hold secrets.
 type Provenance struct {
 	Commit      string            `json:"commit,omitempty"`
 	Dirty       bool              `json:"dirty,omitempty"` // tracked files differ from the commit
 	Diff        *Artifact         `json:"diff,omitempty"`
-	DiffOmitted string            `json:"diff_omitted,omitempty"` // why there is no diff though dirty
+	DiffOmitted string            `json:"diff_omitted,omitempty"` // what the diff leaves out and why
 	Untracked   []string          `json:"untracked,omitempty"`    // at most 100 names
 	CodeHash    string            `json:"code_hash,omitempty"`    // of the module's Go sources, tests left out
 	GoSum       string            `json:"go_sum,omitempty"`       // SHA-256
@@ -43,6 +41,10 @@ type Provenance struct {
 	Host        string            `json:"host,omitempty"`
 	Command     []string          `json:"command,omitempty"`
 	Environment map[string]string `json:"environment,omitempty"` // engine, plugin, device, tier: what callers set
+	Variables   map[string]string `json:"variables,omitempty"`   // of the process environment: those that change what is computed
+	Notebook    string            `json:"notebook,omitempty"`    // where it is known
+	Cell        *Artifact         `json:"cell,omitempty"`        // the program that GoNB made of the cell
+	Workspace   map[string]string `json:"workspace,omitempty"`   // commits of the modules that go.work uses
 	Seed        *int64            `json:"seed,omitempty"`
 	Datasets    []Dataset         `json:"datasets,omitempty"`
 }
@@ -102,12 +104,18 @@ func (p Provenance) Summary(run string) map[string]string {
 type processProvenance struct {
 	Provenance
 	diff []byte
+	cell []byte
 }
 
 // collectProvenance looks at the process once. It runs at most three git
-// commands.
+// commands, and one for each further module of the workspace.
 var collectProvenance = sync.OnceValue(func() processProvenance {
-	p := provenanceOf(sourceRoot())
+	root := sourceRoot()
+	p := provenanceOf(root)
+	p.Workspace = workspaceCommits(root)
+	p.Notebook = notebookName(root)
+	p.cell = cellSource()
+	p.Variables = variables()
 	p.CodeHash = sourceHash()
 	return p
 })
@@ -143,74 +151,6 @@ func provenanceOf(dir string) processProvenance {
 		p.fromBuild(info)
 	}
 	return p
-}
-
-func (p *processProvenance) fromGit(dir string) {
-	status, _, err := git(dir, diffLimit, "status", "--porcelain=v2", "--branch", "--untracked-files=normal")
-	if err != nil {
-		return
-	}
-	more := 0
-	for line := range strings.Lines(string(status)) {
-		line = strings.TrimSuffix(line, "\n")
-		switch {
-		case strings.HasPrefix(line, "# branch.oid "):
-			if oid := strings.TrimPrefix(line, "# branch.oid "); oid != "(initial)" {
-				p.Commit = oid
-			}
-		case strings.HasPrefix(line, "? "):
-			if len(p.Untracked) < untrackedLimit {
-				p.Untracked = append(p.Untracked, strings.TrimPrefix(line, "? "))
-			} else {
-				more++
-			}
-		case !strings.HasPrefix(line, "#"):
-			p.Dirty = true
-		}
-	}
-	if more > 0 {
-		p.Untracked = append(p.Untracked, fmt.Sprintf("… and %d more", more))
-	}
-	if !p.Dirty || p.Commit == "" {
-		return
-	}
-	diff, whole, err := git(dir, diffLimit, "diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv")
-	switch {
-	case err != nil:
-		p.DiffOmitted = "git diff failed: " + err.Error()
-	case !whole:
-		names, _, _ := git(dir, 4096, "diff", "HEAD", "--name-only")
-		p.DiffOmitted = fmt.Sprintf("larger than %d bytes; it touches %s", diffLimit, strings.Join(strings.Fields(string(names)), " "))
-	default:
-		p.diff = diff
-	}
-}
-
-// git runs a read-only git command and returns at most limit bytes of its
-// output and whether that is all.
-func git(dir string, limit int64, args ...string) (out []byte, whole bool, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), gitTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
-	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0")
-	cmd.WaitDelay = time.Second
-	pipe, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, false, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, false, err
-	}
-	out, err = io.ReadAll(io.LimitReader(pipe, limit+1))
-	if int64(len(out)) > limit {
-		cancel()
-		_ = cmd.Wait() // killed by us
-		return out[:limit], false, nil
-	}
-	if waitErr := cmd.Wait(); err == nil {
-		err = waitErr
-	}
-	return out, err == nil, err
 }
 
 // hashSources is a hash of the content of the module's Go files, tests left
@@ -284,7 +224,7 @@ func (s *Store) SetEnvironment(key, value string) {
 }
 
 // provenance is the process's provenance with the store's environment; the
-// diff is kept as an artifact.
+// diff and the cell are kept as artifacts.
 func (s *Store) provenance() Provenance {
 	process := collectProvenance()
 	p := process.Provenance
@@ -293,6 +233,11 @@ func (s *Store) provenance() Provenance {
 			p.DiffOmitted = err.Error()
 		} else {
 			p.Diff = &diff
+		}
+	}
+	if len(process.cell) > 0 {
+		if cell, err := s.save("cell.go", writeBytes(process.cell)); err == nil {
+			p.Cell = &cell
 		}
 	}
 	s.mu.Lock()

@@ -102,5 +102,11 @@ func codeOf(first, run track.Run) map[string]any {
 	for module, version := range p.Modules {
 		add(module, version)
 	}
+	if p.Cell != nil {
+		add("cell", fmt.Sprintf("%d bytes, %.12s", p.Cell.Bytes, p.Cell.SHA256))
+	}
+	for module, commit := range p.Workspace {
+		add("workspace "+module, commit)
+	}
 	return known
 }

@@ -163,6 +163,7 @@ func (r *reader) addJournal(run track.Run, d *details) error {
 			}
 		}
 		maps.Copy(d.environment, p.Environment)
+		maps.Copy(d.environment, p.Variables)
 		if p.Seed != nil {
 			d.environment["seed"] = strconv.FormatInt(*p.Seed, 10)
 		}
