@@ -168,10 +168,18 @@ func TestKilledWhileListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 4 {
+	for killed := range 4 {
 		cmd := worker(t, store, "log")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
+		}
+		for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) { // until it logs
+			if runs := ask(t, store); len(runs) > killed && runs[0].Metrics["loss"].Count > 0 {
+				break
+			}
+			if time.Since(begun) > time.Minute {
+				t.Fatal("the process does not log")
+			}
 		}
 		for range 8 {
 			ask(t, store)
