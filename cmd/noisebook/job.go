@@ -188,7 +188,10 @@ func runArtifact(cmd *cobra.Command, artifact experiments.Artifact, options runO
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	outcome, _, err := runJob(cmd, artifact, options, job)
+	outcome, id, err := runJob(cmd, artifact, options, job)
+	if id != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: recorded as run %s\n", artifact.ID, id)
+	}
 	return outcome, err
 }
 
