@@ -189,7 +189,7 @@ func runArtifact(cmd *cobra.Command, artifact experiments.Artifact, options runO
 		return experiments.Outcome{}, err
 	}
 	outcome, id, err := runJob(cmd, artifact, options, job)
-	if id != "" {
+	if id != "" && err == nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: recorded as run %s\n", artifact.ID, id)
 	}
 	return outcome, err
