@@ -1,17 +1,20 @@
 // Package fetch brings files that the project needs onto this machine.
 //
-// A [File] has an ordered list of [Source]s and the SHA-256 of its content. [Get] asks one source after the other,
+// A [File] has an ordered list of [Source]s and the checksum of its content. [Get] asks one source after the other,
 // retries what may be temporary, checks the digest while it writes, and moves the finished file into place, so that a
 // file under its final name is always complete and always the right one. When nothing helps, the error names each
 // source with its reason and says how to supply the file by hand.
 package fetch
 
 import (
+	"bytes"
 	"context"
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -34,6 +37,7 @@ type Source interface {
 type File struct {
 	Name    string   // shown to the user
 	SHA256  string   // hexadecimal digest of the content as stored, after Decode
+	MD5     string   // used where SHA256 is empty: all that some publishers give
 	Sources []Source // asked in this order
 
 	// Decode turns what the sources deliver into what is stored, for instance by decompressing it. Nil stores the bytes
@@ -75,9 +79,10 @@ type Attempt struct {
 
 // Error says that no source delivered a file.
 type Error struct {
-	Name, Target, SHA256 string
-	Attempts             []Attempt
-	ByHand               string
+	Name, Target string
+	SHA256, MD5  string // one of them is empty
+	Attempts     []Attempt
+	ByHand       string
 }
 
 // Error is one line: each thing tried with its reason, and how to supply the file by hand.
@@ -92,7 +97,8 @@ func (e *Error) Error() string {
 	} else {
 		fmt.Fprintf(&text, "; to supply it by hand, put it at %s", e.Target)
 	}
-	fmt.Fprintf(&text, " (sha256 %s)", e.SHA256)
+	kind, digest := File{SHA256: e.SHA256, MD5: e.MD5}.checksum()
+	fmt.Fprintf(&text, " (%s %s)", kind, digest)
 	return text.String()
 }
 
@@ -103,6 +109,21 @@ func (e *Error) Unwrap() []error {
 		reasons[i] = attempt.Err
 	}
 	return reasons
+}
+
+// checksum is the kind and the value of the digest that identifies the content.
+func (f File) checksum() (kind, digest string) {
+	if f.SHA256 == "" {
+		return "md5", f.MD5
+	}
+	return "sha256", f.SHA256
+}
+
+func (f File) hash() hash.Hash {
+	if f.SHA256 == "" {
+		return md5.New()
+	}
+	return sha256.New()
 }
 
 // ErrChecksum is the reason when a source delivered other content than the one asked for.
@@ -129,7 +150,8 @@ func Get(ctx context.Context, target string, file File, options Options) error {
 	if file.Decode == nil {
 		file.Decode = func(r io.Reader) (io.Reader, error) { return r, nil }
 	}
-	if digest, err := Digest(target); err == nil && digest == file.SHA256 {
+	_, want := file.checksum()
+	if digest, err := hashFile(target, file.hash()); err == nil && digest == want {
 		return nil
 	}
 	folder := filepath.Dir(target)
@@ -143,7 +165,7 @@ func Get(ctx context.Context, target string, file File, options Options) error {
 	}
 	defer os.RemoveAll(work)
 
-	failure := &Error{Name: file.Name, Target: target, SHA256: file.SHA256, ByHand: file.ByHand}
+	failure := &Error{Name: file.Name, Target: target, SHA256: file.SHA256, MD5: file.MD5, ByHand: file.ByHand}
 	for _, source := range file.Sources {
 		err := getFrom(ctx, source, work, target, file, options)
 		if err == nil {
@@ -239,15 +261,21 @@ func try(ctx context.Context, source Source, work, target string, file File, pro
 	}
 	defer os.Remove(out.Name())
 	defer out.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(markedWriter{out}, io.TeeReader(decoded, hash)); err != nil {
+	hash := file.hash()
+	var start beginning
+	if _, err := io.Copy(markedWriter{out}, io.TeeReader(decoded, io.MultiWriter(hash, &start))); err != nil {
 		if size >= 0 && counted.done < size && errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("broke off after %d of %d bytes: %w", counted.done, size, err)
 		}
 		return err
 	}
-	if digest := hex.EncodeToString(hash.Sum(nil)); digest != file.SHA256 {
-		return fmt.Errorf("%w: sha256 %s instead of %s", ErrChecksum, digest, file.SHA256)
+	kind, want := file.checksum()
+	if digest := hex.EncodeToString(hash.Sum(nil)); digest != want {
+		err := fmt.Errorf("%w: %s %s instead of %s", ErrChecksum, kind, digest, want)
+		if start.isWebPage() {
+			err = fmt.Errorf("%w; it delivers a web page, such as one that asks to log in or to confirm", err)
+		}
+		return err
 	}
 	if err := errors.Join(out.Chmod(0o644), out.Sync(), out.Close()); err != nil {
 		return &writeError{err}
@@ -277,6 +305,20 @@ func unwritable(folder string, err error) error {
 	return fmt.Errorf("cannot write to %s: %w; free some space there, or set NOISEBOOK_CACHE to another folder", folder, err)
 }
 
+// beginning keeps the first bytes that are written to it.
+type beginning struct{ bytes []byte }
+
+func (b *beginning) Write(p []byte) (int, error) {
+	const enough = 256
+	b.bytes = append(b.bytes, p[:min(len(p), enough-len(b.bytes))]...)
+	return len(p), nil
+}
+
+func (b *beginning) isWebPage() bool {
+	text := bytes.ToLower(bytes.TrimSpace(b.bytes))
+	return bytes.HasPrefix(text, []byte("<!doctype html")) || bytes.HasPrefix(text, []byte("<html"))
+}
+
 type countingReader struct {
 	io.Reader
 	done   int64
@@ -293,13 +335,14 @@ func (r *countingReader) Read(p []byte) (int, error) {
 }
 
 // Digest returns the hexadecimal SHA-256 of a file's bytes.
-func Digest(path string) (string, error) {
+func Digest(path string) (string, error) { return hashFile(path, sha256.New()) }
+
+func hashFile(path string, hash hash.Hash) (string, error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer in.Close()
-	hash := sha256.New()
 	if _, err := io.Copy(hash, in); err != nil {
 		return "", err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -60,6 +61,8 @@ func truncated(w http.ResponseWriter, _ *http.Request) {
 
 func other(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>please log in</html>")) }
 
+func wrong(w http.ResponseWriter, _ *http.Request) { w.Write(payload[1:]) }
+
 // checkFolder fails unless folder holds just the given names: nothing half-written stays behind.
 func checkFolder(t *testing.T, folder string, want ...string) {
 	t.Helper()
@@ -91,7 +94,8 @@ func TestGetFromServer(t *testing.T) {
 		{"forbidden is final", []http.HandlerFunc{status(403)}, 1, "server answers 403 Forbidden"},
 		{"server error", []http.HandlerFunc{status(500)}, 3, "server answers 500 Internal Server Error (3 attempts)"},
 		{"truncated", []http.HandlerFunc{truncated}, 3, "of 200000 bytes"},
-		{"wrong content", []http.HandlerFunc{other}, 3, "checksum mismatch: sha256 "},
+		{"wrong content", []http.HandlerFunc{wrong}, 3, "checksum mismatch: sha256 "},
+		{"web page instead", []http.HandlerFunc{other}, 3, "it delivers a web page, such as one that asks to log in or to confirm (3 attempts)"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -127,6 +131,24 @@ func TestGetFromServer(t *testing.T) {
 			}
 			checkFolder(t, folder)
 		})
+	}
+}
+
+// Where only an MD5 has been published, it is what content is checked with.
+func TestGetByMD5(t *testing.T) {
+	address, requests := serve(t, good)
+	target := filepath.Join(t.TempDir(), "payload")
+	sum := md5.Sum(payload)
+	file := File{Name: "payload", MD5: hex.EncodeToString(sum[:]), Sources: []Source{address}}
+	for range 2 {
+		if err := Get(t.Context(), target, file, quick); err != nil || requests.Load() != 1 {
+			t.Fatalf("error %v after %d requests", err, requests.Load())
+		}
+	}
+	file.MD5 = strings.Repeat("0", 32)
+	err := Get(t.Context(), target, file, quick)
+	if err == nil || !errors.Is(err, ErrChecksum) || !strings.HasSuffix(err.Error(), "(md5 "+file.MD5+")") {
+		t.Errorf("error of other content is %v", err)
 	}
 }
 
