@@ -13,7 +13,7 @@ import (
 func DatasetInputs(d data.Description) []track.Input {
 	var inputs []track.Input
 	for _, f := range d.Files {
-		inputs = append(inputs, track.DatasetInput(track.Dataset{Name: d.Name, Split: f.Name, Checksum: f.SHA256}))
+		inputs = append(inputs, track.DatasetInput(track.Dataset{Name: d.Name, Split: f.Name, Checksum: f.Checksum()}))
 	}
 	return inputs
 }

@@ -1,6 +1,9 @@
 package data
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Batches cuts a split into batches of one size, shuffled anew in every epoch.
 //
@@ -58,21 +61,51 @@ func (b *Batches) Indices(step int, indices []int) error {
 // Fill writes batch step ≥ 0: its images, normalized to [−1, 1], as size×Height×Width×Channels, and its size labels. Labels
 // may be nil.
 func (b *Batches) Fill(step int, images []float32, labels []int32) error {
+	if labels != nil && len(labels) != b.size {
+		return fmt.Errorf("room for %d labels; a batch has %d", len(labels), b.size)
+	}
+	if labels != nil && b.split.Labels == nil {
+		return errors.New("the images have attributes and no labels; use FillAttributes")
+	}
+	if err := b.fillImages(step, images); err != nil || labels == nil {
+		return err
+	}
+	for i, index := range b.batch {
+		labels[i] = b.split.Labels[index]
+	}
+	return nil
+}
+
+// FillAttributes writes batch step ≥ 0 as [Batches.Fill] does, with size×AttributeCount attributes, 0 or 1, in place of labels.
+func (b *Batches) FillAttributes(step int, images, attributes []float32) error {
+	count := b.split.AttributeCount
+	if b.split.Attributes == nil {
+		return errors.New("the images have labels and no attributes; use Fill")
+	}
+	if len(attributes) != b.size*count {
+		return fmt.Errorf("room for %d attributes; a batch has %d×%d", len(attributes), b.size, count)
+	}
+	if err := b.fillImages(step, images); err != nil {
+		return err
+	}
+	for i, index := range b.batch {
+		for k, present := range b.split.AttributesOf(index) {
+			attributes[i*count+k] = float32(present)
+		}
+	}
+	return nil
+}
+
+func (b *Batches) fillImages(step int, images []float32) error {
 	imageSize := b.split.ImageSize()
 	if len(images) != b.size*imageSize {
 		return fmt.Errorf("room for %d pixels; a batch has %d×%d", len(images), b.size, imageSize)
-	}
-	if labels != nil && len(labels) != b.size {
-		return fmt.Errorf("room for %d labels; a batch has %d", len(labels), b.size)
 	}
 	if err := b.Indices(step, b.batch); err != nil {
 		return err
 	}
 	for i, index := range b.batch {
 		Normalize(images[i*imageSize:(i+1)*imageSize], b.split.Pixels(index))
-		if labels != nil {
-			labels[i] = b.split.Labels[index]
-		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,72 +10,67 @@ import (
 
 // Description is what is known of a data set before its files are read.
 type Description struct {
-	Name    string
-	Title   string
-	Licence string
-	Classes []string
-	Files   []FileDescription // train images, train labels, test images, test labels
+	Name       string
+	Title      string
+	Licence    string   // as its authors state it
+	Source     string   // page of its authors
+	Splits     string   // who made the parts, and how
+	VariantOf  string   // name of the data set that it is a changed or partial copy of; then no number is comparable with a paper's
+	Classes    []string // the name of label i; nil where images have attributes
+	Attributes []string // the name of attribute i; nil where images have classes
+	Files      []FileDescription
 
 	folders []string // names of sub-folders in which people keep it
 	debian  string   // Debian package that holds it, "" if none
 	member  string   // folder of its files in that package
+	decode  decoder
+	version int // of decode and what it rests on, raised when the same files give other pixels; 0 keeps no prepared copy
 }
+
+// decoder turns verified files, by official name, into the parts of a data set.
+type decoder func(ctx context.Context, description Description, files map[string]foundFile) (parts, error)
+
+type parts struct{ train, validation, test Split }
 
 // FileDescription describes one official file.
 type FileDescription struct {
-	Name   string   // without .gz
-	Bytes  int64    // decompressed
-	SHA256 string   // of the decompressed content
-	URLs   []string // official addresses of the gzip-compressed file, in the order in which they are asked
+	Name   string   // as it is kept: without .gz where identity is that of the decompressed content
+	Bytes  int64    // 0 if unknown
+	SHA256 string   // of the content; "" where nobody has published it
+	MD5    string   // of the content, where SHA256 is unknown
+	URLs   []string // official addresses, in the order in which they are asked
+
+	form       form
+	folder     string            // of the pictures in an archive, for [pictureTar]
+	alternates []FileDescription // other official files of the same content, accepted where they are found
 }
 
-var catalog = map[string]Description{
-	"fashion-mnist": {
-		Name:    "fashion-mnist",
-		Title:   "Fashion-MNIST",
-		Licence: "MIT",
-		Classes: []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"},
-		folders: []string{"fashion-mnist", "FashionMNIST/raw", "FashionMNIST"},
-		debian:  "dataset-fashion-mnist",
-		member:  "usr/share/datasets/fashion-mnist",
-		Files: idxFiles(
-			[]string{"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"},
-			"c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-			"bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-			"5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-			"0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
-	},
-	"mnist": {
-		Name:    "mnist",
-		Title:   "MNIST",
-		Licence: "CC BY-SA 3.0",
-		Classes: []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
-		folders: []string{"mnist", "MNIST/raw", "MNIST"},
-		Files: idxFiles(
-			[]string{"https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"},
-			"ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-			"65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-			"0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-			"ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
-	},
+// form says what of a file is its content.
+type form int
+
+const (
+	asPublished form = iota // the file's own bytes
+	gunzipped               // the decompressed bytes; read plain or gzip-compressed, published compressed
+	pictureTar              // the pictures in an archive, see [normalizeTar]
+)
+
+// Checksum is the published digest that identifies the content: a SHA-256, or "md5:" and an MD5 where nothing else is known.
+func (f FileDescription) Checksum() string {
+	if f.SHA256 == "" {
+		return "md5:" + f.MD5
+	}
+	return f.SHA256
 }
 
-// idxFiles describes the four files of a data set in MNIST's form, 60,000 + 10,000 images of 28×28.
-func idxFiles(addresses []string, digests ...string) []FileDescription {
-	files := []FileDescription{
-		{Name: "train-images-idx3-ubyte", Bytes: 47_040_016},
-		{Name: "train-labels-idx1-ubyte", Bytes: 60_008},
-		{Name: "t10k-images-idx3-ubyte", Bytes: 7_840_016},
-		{Name: "t10k-labels-idx1-ubyte", Bytes: 10_008},
+var catalog = func() map[string]Description {
+	all := map[string]Description{}
+	for _, description := range slices.Concat(idxDatasets, cifarDatasets, svhnDatasets, uspsDatasets, celebaDatasets, malariaDatasets) {
+		all[description.Name] = description
 	}
-	for i := range files {
-		files[i].SHA256 = digests[i]
-		for _, address := range addresses {
-			files[i].URLs = append(files[i].URLs, address+files[i].Name+".gz")
-		}
-	}
-	return files
-}
+	return all
+}()
+
+var digits = []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}
 
 // Names are the names of all data sets, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(catalog)) }
@@ -88,7 +84,7 @@ func Describe(name string) (Description, error) {
 	return description, nil
 }
 
-// knownContent says whether a digest belongs to a file of any data set here.
+// knownContent says whether a SHA-256 belongs to a file of any data set here.
 func knownContent(digest string) bool {
 	for _, description := range catalog {
 		for _, file := range description.Files {

@@ -48,6 +48,7 @@ func small(t *testing.T) (description Description, contents map[string][]byte) {
 	t.Helper()
 	description = Description{
 		Name: "small", Title: "Small", Classes: []string{"a", "b", "c", "d", "e"}, folders: []string{"small", "Small/raw"},
+		decode: decodeIDXFiles,
 	}
 	contents = map[string][]byte{}
 	for part, length := range map[string]int{"train": 30, "t10k": 10} {
@@ -63,7 +64,7 @@ func small(t *testing.T) (description Description, contents map[string][]byte) {
 	}
 	for _, name := range []string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"} {
 		description.Files = append(description.Files,
-			FileDescription{Name: name, Bytes: int64(len(contents[name])), SHA256: sum(contents[name])})
+			FileDescription{Name: name, Bytes: int64(len(contents[name])), SHA256: sum(contents[name]), form: gunzipped})
 	}
 	return description, contents
 }
@@ -238,7 +239,7 @@ func TestFoldersOfOtherDataSetsArePassedOver(t *testing.T) {
 		content[len(content)-1] = 0 // still a valid label
 		content[len(content)-2] ^= 3
 		otherContents[file.Name] = content
-		other.Files = append(other.Files, FileDescription{Name: file.Name, Bytes: file.Bytes, SHA256: sum(content)})
+		other.Files = append(other.Files, FileDescription{Name: file.Name, Bytes: file.Bytes, SHA256: sum(content), form: gunzipped})
 	}
 	catalog["small"], catalog["other"] = description, other
 	t.Cleanup(func() {
@@ -399,7 +400,8 @@ func TestLoadFromDebianPackage(t *testing.T) {
 
 func TestUnknownName(t *testing.T) {
 	_, err := Load(t.Context(), "fashion", Options{})
-	if err == nil || err.Error() != `unknown data set "fashion"; known are fashion-mnist, mnist` {
+	if err == nil || err.Error() != `unknown data set "fashion"; known are celeba, cifar-10, cifar-100, cifar10-jpeg, `+
+		"fashion-mnist, malaria, malaria200, mnist, svhn, usps, usps-esl" {
 		t.Errorf("error is %v", err)
 	}
 }

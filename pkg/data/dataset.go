@@ -1,8 +1,9 @@
 // Package data finds, fetches, verifies and decodes data sets, splits them and cuts them into batches.
 //
-// Identity is the SHA-256 of a file's decompressed content. A variant of a data set (re-compressed images, another
-// selection) therefore has another content and must have a name of its own, and its numbers are never compared with a
-// paper's.
+// Identity is the checksum of a file's content: of its bytes as they are published, of the decompressed bytes where people
+// keep them both ways, of the pictures where no archive has fixed bytes. A variant of a data set (re-compressed images,
+// another selection) therefore has another content and must have a name of its own, and its numbers are never compared with
+// a paper's.
 package data
 
 import (
@@ -15,25 +16,35 @@ import (
 
 // Dataset is a data set in memory.
 type Dataset struct {
-	Name    string   // as given to [Load]: "fashion-mnist"
-	Title   string   // for people: "Fashion-MNIST"
-	Classes []string // the name of label i
-	Train   Split
-	Test    Split
+	Name       string   // as given to [Load]: "fashion-mnist"
+	Title      string   // for people: "Fashion-MNIST"
+	VariantOf  string   // see [Description]
+	Classes    []string // the name of label i; nil where images have attributes
+	Attributes []string // the name of attribute i; nil where images have classes
+	Train      Split
+	Validation Split // official, empty for most; [Dataset.Split] makes one
+	Test       Split
 
-	Checksums map[string]string // SHA-256 of each file's decompressed content, by the file's official name
+	Checksums map[string]string // SHA-256 of each file's content, by the file's official name
 	Paths     map[string]string // where each file was read
 }
 
-// Split is a part of a data set: Len images of the same size, each with a label.
+// Split is a part of a data set: Len images of the same size, each with a label or with attributes.
 type Split struct {
 	Images                  []uint8 // Len×Height×Width×Channels, row-major
-	Labels                  []int32 // Len labels in [0, number of classes)
+	Labels                  []int32 // Len labels in [0, number of classes); nil where images have attributes
+	Attributes              []uint8 // Len×AttributeCount, row-major, 1 where an image has the attribute, else 0; nil where images have classes
+	AttributeCount          int     // attributes of each image
 	Height, Width, Channels int
 }
 
 // Len is the number of images.
-func (s Split) Len() int { return len(s.Labels) }
+func (s Split) Len() int {
+	if size := s.ImageSize(); size > 0 {
+		return len(s.Images) / size
+	}
+	return len(s.Labels)
+}
 
 // ImageSize is the number of values of one image.
 func (s Split) ImageSize() int { return s.Height * s.Width * s.Channels }
@@ -62,14 +73,29 @@ func (s Split) Image(i int) image.Image {
 	return picture
 }
 
+// AttributesOf are the AttributeCount attributes of image i, shared with the split.
+func (s Split) AttributesOf(i int) []uint8 {
+	return s.Attributes[i*s.AttributeCount : (i+1)*s.AttributeCount : (i+1)*s.AttributeCount]
+}
+
 // Subset copies the images at indices, in that order.
 func (s Split) Subset(indices []int) Split {
 	subset := s
 	subset.Images = make([]uint8, 0, len(indices)*s.ImageSize())
-	subset.Labels = make([]int32, 0, len(indices))
+	if s.Labels != nil {
+		subset.Labels = make([]int32, 0, len(indices))
+	}
+	if s.Attributes != nil {
+		subset.Attributes = make([]uint8, 0, len(indices)*s.AttributeCount)
+	}
 	for _, i := range indices {
 		subset.Images = append(subset.Images, s.Pixels(i)...)
-		subset.Labels = append(subset.Labels, s.Labels[i])
+		if s.Labels != nil {
+			subset.Labels = append(subset.Labels, s.Labels[i])
+		}
+		if s.Attributes != nil {
+			subset.Attributes = append(subset.Attributes, s.AttributesOf(i)...)
+		}
 	}
 	return subset
 }
@@ -79,7 +105,12 @@ func (s Split) First(n int) Split {
 	n = max(0, min(n, s.Len()))
 	first := s
 	first.Images = s.Images[: n*s.ImageSize() : n*s.ImageSize()]
-	first.Labels = s.Labels[:n:n]
+	if s.Labels != nil {
+		first.Labels = s.Labels[:n:n]
+	}
+	if s.Attributes != nil {
+		first.Attributes = s.Attributes[: n*s.AttributeCount : n*s.AttributeCount]
+	}
 	return first
 }
 
@@ -88,6 +119,15 @@ func (s Split) ClassCounts(classes int) []int {
 	counts := make([]int, classes)
 	for _, label := range s.Labels {
 		counts[label]++
+	}
+	return counts
+}
+
+// AttributeCounts is how many images have attribute 0, 1, ….
+func (s Split) AttributeCounts() []int {
+	counts := make([]int, s.AttributeCount)
+	for i, present := range s.Attributes {
+		counts[i%s.AttributeCount] += int(present)
 	}
 	return counts
 }

@@ -1,14 +1,14 @@
 package data
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -26,8 +26,10 @@ const systemFolder = "/usr/share/datasets"
 
 // foundFile is a file whose content is verified.
 type foundFile struct {
+	name    string // official name of what was found: that of the file or of one of its alternates
 	path    string
-	content []byte // decompressed
+	content []byte // of gunzipped files and picture archives; others are read from path
+	sha256  string // of the content
 }
 
 // findFiles looks for a data set's files, by content and not by name, in the folders of NOISEBOOK_DATA, in the cache and
@@ -92,29 +94,7 @@ func scanFolder(folder string, description Description, found map[string]foundFi
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		official := describes(description, strings.TrimSuffix(entry.Name(), ".gz"))
-		if !official && !plausible(path, info.Size(), description) {
-			continue
-		}
-		content, digest, err := readContent(path, largestFile(description))
-		if err == nil {
-			matched := false
-			for _, file := range description.Files {
-				if file.SHA256 == digest {
-					matched = true
-					if _, have := found[file.Name]; !have {
-						found[file.Name] = foundFile{path, content}
-					}
-				}
-			}
-			if matched || knownContent(digest) {
-				continue
-			}
-			if _, err = decodeIDX(content); err == nil {
-				err = fmt.Errorf("it is another data set: sha256 of the decompressed content is %s", digest)
-			}
-		}
-		if official && strict {
+		if err := identify(path, info.Size(), description, found); err != nil && strict {
 			return fmt.Errorf("%s is not %s's file of that name: %w; replace it, or take its folder out of %s", path,
 				description.Title, err, foldersVariable)
 		}
@@ -122,25 +102,75 @@ func scanFolder(folder string, description Description, found map[string]foundFi
 	return nil
 }
 
-func describes(description Description, name string) bool {
-	for _, file := range description.Files {
-		if file.Name == name {
-			return true
+// identify adds a file to found under the names of all files of the description whose content it has. The error says why a
+// file under an official name has the content of no known file.
+func identify(path string, size int64, description Description, found map[string]foundFile) error {
+	type reading struct {
+		form   form
+		folder string
+	}
+	read := map[reading]func() (content, error){}
+	matched := false
+	var complaint error
+	for _, official := range description.Files {
+		for _, file := range append([]FileDescription{official}, official.alternates...) {
+			named := file.isNamed(filepath.Base(path))
+			if !named && !file.plausible(path, size) {
+				continue
+			}
+			key := reading{file.form, file.folder}
+			if read[key] == nil {
+				c, err := readContent(path, file, description.longest(file.form))
+				read[key] = func() (content, error) { return c, err }
+			}
+			c, err := read[key]()
+			switch {
+			case err == nil && c.is(file):
+				matched = true
+				if _, have := found[official.Name]; !have {
+					found[official.Name] = foundFile{file.Name, path, c.bytes, c.sha256}
+				}
+			case !named || err == nil && knownContent(c.sha256):
+			case err != nil:
+				complaint = err
+			default:
+				complaint = c.unlike(file, size)
+			}
 		}
 	}
-	return false
-}
-
-func largestFile(description Description) (largest int64) {
-	for _, file := range description.Files {
-		largest = max(largest, file.Bytes)
+	if matched {
+		return nil
 	}
-	return largest
+	return complaint
 }
 
-// plausible says from its size whether a file under a foreign name may be one of the description's: a plain file by its
-// length, a gzip file by the length that its last four bytes give.
-func plausible(path string, size int64, description Description) bool {
+// isNamed says whether a file's name is the official one.
+func (f FileDescription) isNamed(name string) bool {
+	if f.form != asPublished {
+		name = strings.TrimSuffix(name, ".gz")
+	}
+	return name == f.Name
+}
+
+// longest is the length of the longest file of a form.
+func (d Description) longest(form form) (longest int64) {
+	for _, file := range d.Files {
+		if file.form == form {
+			longest = max(longest, file.Bytes)
+		}
+	}
+	return longest
+}
+
+// plausible says from its size whether a file under a foreign name may be this one: a plain file by its length, a gzip file
+// by the length that its last four bytes give, a picture archive roughly, for archives of the same pictures differ in padding.
+func (f FileDescription) plausible(path string, size int64) bool {
+	switch f.form {
+	case asPublished:
+		return f.Bytes == size && size > 0
+	case pictureTar:
+		return filepath.Ext(path) == ".tar" && size > f.Bytes*9/10 && size < f.Bytes*11/10
+	}
 	if size < 18 { // the shortest gzip file
 		return false
 	}
@@ -160,51 +190,90 @@ func plausible(path string, size int64, description Description) bool {
 	if isGzip(magic[:]) {
 		size = int64(binary.LittleEndian.Uint32(length[:]))
 	}
-	for _, file := range description.Files {
-		if file.Bytes == size {
-			return true
-		}
-	}
-	return false
+	return f.Bytes == size
 }
 
-// readContent reads a plain or gzip-compressed file and returns its decompressed content with the digest of it. Content
-// longer than limit bytes is an error.
-func readContent(path string, limit int64) (content []byte, digest string, err error) {
+// content is what a file holds, with its digests.
+type content struct {
+	bytes       []byte // nil for what is read from its place
+	sha256, md5 string // the MD5 only where it is needed
+}
+
+func (c content) is(file FileDescription) bool {
+	if file.SHA256 == "" {
+		return c.md5 == file.MD5
+	}
+	return c.sha256 == file.SHA256
+}
+
+// unlike says how a file under an official name differs from what is published under it.
+func (c content) unlike(file FileDescription, size int64) error {
+	switch {
+	case file.form == gunzipped:
+		if _, err := decodeIDX(c.bytes); err != nil {
+			return err
+		}
+		return fmt.Errorf("it is another data set: sha256 of the decompressed content is %s", c.sha256)
+	case file.form == asPublished && file.Bytes > 0 && size != file.Bytes:
+		return fmt.Errorf("it has %d bytes instead of %d", size, file.Bytes)
+	case file.SHA256 == "":
+		return fmt.Errorf("it has other content: md5 %s instead of %s", c.md5, file.MD5)
+	}
+	return fmt.Errorf("it has other content: sha256 %s instead of %s", c.sha256, file.SHA256)
+}
+
+// readContent reads what a file of the form of file holds. Decompressed content longer than limit bytes is an error.
+func readContent(path string, file FileDescription, limit int64) (content, error) {
 	in, err := os.Open(path)
 	if err != nil {
-		return nil, "", err
+		return content{}, err
 	}
 	defer in.Close()
-	plain, err := gunzip(in)
+	if file.form == asPublished {
+		sum, old := sha256.New(), hash.Hash(nil)
+		var into io.Writer = sum
+		if file.SHA256 == "" {
+			old = md5.New()
+			into = io.MultiWriter(sum, old)
+		}
+		if _, err := io.Copy(into, in); err != nil {
+			return content{}, err
+		}
+		c := content{sha256: hex.EncodeToString(sum.Sum(nil))}
+		if old != nil {
+			c.md5 = hex.EncodeToString(old.Sum(nil))
+		}
+		return c, nil
+	}
+	plain, err := file.decodeDownload(in)
 	if err != nil {
-		return nil, "", err
+		return content{}, err
 	}
 	var buffer bytes.Buffer
 	if _, err := buffer.ReadFrom(io.LimitReader(plain, limit+1)); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errors.New("the compressed data are cut short")
 		}
-		return nil, "", err
+		return content{}, err
 	}
 	if int64(buffer.Len()) > limit {
-		return nil, "", fmt.Errorf("longer than the %d bytes of the longest file", limit)
+		return content{}, fmt.Errorf("longer than the %d bytes of the longest file", limit)
 	}
 	sum := sha256.Sum256(buffer.Bytes())
-	return buffer.Bytes(), hex.EncodeToString(sum[:]), nil
+	return content{bytes: buffer.Bytes(), sha256: hex.EncodeToString(sum[:])}, nil
 }
 
-// gunzip decompresses gzip data and passes other data on unchanged.
-func gunzip(in io.Reader) (io.Reader, error) {
-	buffered := bufio.NewReaderSize(in, 1<<16)
-	magic, err := buffered.Peek(2)
-	if err != nil && err != io.EOF {
-		return nil, err
+// decodeDownload turns what is published into the content.
+func (f FileDescription) decodeDownload(in io.Reader) (io.Reader, error) {
+	switch f.form {
+	case gunzipped:
+		return gunzip(in)
+	case pictureTar:
+		plain, err := gunzip(in)
+		if err != nil {
+			return nil, err
+		}
+		return normalizeTar(plain, f.folder, f.Bytes)
 	}
-	if !isGzip(magic) {
-		return buffered, nil
-	}
-	return gzip.NewReader(buffered)
+	return in, nil
 }
-
-func isGzip(start []byte) bool { return len(start) >= 2 && start[0] == 0x1f && start[1] == 0x8b }

@@ -90,14 +90,14 @@ func FuzzReadContent(f *testing.F) {
 		const limit = 1000
 		path := t.TempDir() + "/file"
 		put(t, path, file)
-		content, digest, err := readContent(path, limit)
+		c, err := readContent(path, FileDescription{form: gunzipped}, limit)
 		if err != nil {
 			return
 		}
-		if len(content) > limit || digest != sum(content) {
-			t.Errorf("%d bytes of content with digest %s", len(content), digest)
+		if len(c.bytes) > limit || c.sha256 != sum(c.bytes) {
+			t.Errorf("%d bytes of content with digest %s", len(c.bytes), c.sha256)
 		}
-		if !isGzip(file) && !bytes.Equal(content, file) {
+		if !isGzip(file) && !bytes.Equal(c.bytes, file) {
 			t.Error("a plain file was changed")
 		}
 	})

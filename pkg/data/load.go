@@ -18,7 +18,8 @@ type Options struct {
 
 // Load returns a data set. Its files are looked for, by content, in the folders of NOISEBOOK_DATA (each folder itself, and
 // the sub-folders "fashion-mnist" or "FashionMNIST/raw"), in the cache and in /usr/share/datasets; what is missing is
-// fetched into the cache, from the official addresses or else from Debian's package.
+// fetched into the cache, from the official addresses or else from Debian's package. Decoded images that took long to make
+// are kept in the cache.
 //
 // Errors are one line: an unknown name, a damaged file with what to do, or all that was tried to fetch a file.
 func Load(ctx context.Context, name string, options Options) (*Dataset, error) {
@@ -34,28 +35,25 @@ func load(ctx context.Context, description Description, options Options) (*Datas
 	if err != nil {
 		return nil, err
 	}
+	made, err := decodeOnce(ctx, description, files)
+	if err != nil {
+		return nil, err
+	}
 	dataset := &Dataset{
-		Name:      description.Name,
-		Title:     description.Title,
-		Classes:   description.Classes,
-		Checksums: map[string]string{},
-		Paths:     map[string]string{},
+		Name:       description.Name,
+		Title:      description.Title,
+		VariantOf:  description.VariantOf,
+		Classes:    description.Classes,
+		Attributes: description.Attributes,
+		Train:      made.train,
+		Validation: made.validation,
+		Test:       made.test,
+		Checksums:  map[string]string{},
+		Paths:      map[string]string{},
 	}
-	var arrays []idxArray
-	for _, file := range description.Files {
-		array, err := decodeIDX(files[file.Name].content)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", files[file.Name].path, err)
-		}
-		arrays = append(arrays, array)
-		dataset.Checksums[file.Name] = file.SHA256
-		dataset.Paths[file.Name] = files[file.Name].path
-	}
-	if dataset.Train, err = newSplit(arrays[0], arrays[1], len(description.Classes)); err != nil {
-		return nil, fmt.Errorf("training part of %s: %w", description.Title, err)
-	}
-	if dataset.Test, err = newSplit(arrays[2], arrays[3], len(description.Classes)); err != nil {
-		return nil, fmt.Errorf("test part of %s: %w", description.Title, err)
+	for name, file := range files {
+		dataset.Checksums[name] = file.sha256
+		dataset.Paths[name] = file.path
 	}
 	return dataset, nil
 }
@@ -94,6 +92,8 @@ func provide(ctx context.Context, description Description, options Options) (map
 	}
 	debian := &debianPackage{name: description.debian}
 	defer debian.remove()
+	downloads := &sharedDownloads{}
+	defer downloads.remove()
 	for _, file := range description.Files {
 		if _, have := found[file.Name]; have {
 			continue
@@ -106,29 +106,46 @@ func provide(ctx context.Context, description Description, options Options) (map
 		err := fetch.Get(ctx, target, fetch.File{
 			Name:    description.Title + " " + file.Name,
 			SHA256:  file.SHA256,
-			Sources: sources(description, file, debian),
-			Decode:  gunzip,
-			ByHand: fmt.Sprintf("to supply it by hand, put %s or %[1]s.gz into a folder and name the folder in %s, or put the "+
-				"decompressed file at %s", file.Name, foldersVariable, target),
+			MD5:     file.MD5,
+			Sources: sources(description, file, debian, downloads),
+			Decode:  file.decodeDownload,
+			ByHand:  byHand(file, target),
 		}, fetch.Options{Progress: options.Progress})
 		if err != nil {
 			return nil, err
 		}
-		content, err := os.ReadFile(target)
+		content, err := readContent(target, file, description.longest(file.form))
 		if err != nil {
 			return nil, err
 		}
-		found[file.Name] = foundFile{target, content}
+		found[file.Name] = foundFile{file.Name, target, content.bytes, content.sha256}
 	}
 	return found, nil
 }
 
+func byHand(file FileDescription, target string) string {
+	switch file.form {
+	case gunzipped:
+		return fmt.Sprintf("to supply it by hand, put %s or %[1]s.gz into a folder and name the folder in %s, or put the "+
+			"decompressed file at %s", file.Name, foldersVariable, target)
+	case pictureTar:
+		return fmt.Sprintf("to supply it by hand, pack its folder %s as %s, put that into a folder and name the folder in %s",
+			file.folder, file.Name, foldersVariable)
+	}
+	return fmt.Sprintf("to supply it by hand, put %s into a folder and name the folder in %s, or put it at %s", file.Name,
+		foldersVariable, target)
+}
+
 // sources are the official addresses and then the Debian package; a package that is already here comes first, so that
 // unreachable addresses are waited for once only.
-func sources(description Description, file FileDescription, debian *debianPackage) []fetch.Source {
+func sources(description Description, file FileDescription, debian *debianPackage, downloads *sharedDownloads) []fetch.Source {
 	var list []fetch.Source
 	for _, address := range file.URLs {
-		list = append(list, fetch.URL(address))
+		if file.form == pictureTar {
+			list = append(list, sharedURL{fetch.URL(address), downloads})
+		} else {
+			list = append(list, fetch.URL(address))
+		}
 	}
 	if debian.name == "" {
 		return list
@@ -138,4 +155,13 @@ func sources(description Description, file FileDescription, debian *debianPackag
 		return append([]fetch.Source{member}, list...)
 	}
 	return append(list, member)
+}
+
+// open opens a verified file that is read from its place.
+func (f foundFile) open() (*os.File, error) {
+	in, err := os.Open(f.path)
+	if err != nil {
+		return nil, fmt.Errorf("reading a file that was here a moment ago: %w", err)
+	}
+	return in, nil
 }

@@ -13,6 +13,7 @@ const (
 	maskStream
 	batchStream
 	sheetStream
+	testStream
 )
 
 // shuffle permutes values in place, as a function of seed, stream and number (a class or an epoch) alone and for good: the

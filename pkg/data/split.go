@@ -15,7 +15,7 @@ type Holdout struct {
 }
 
 // Split divides the training part into images to train on and images to validate on, both in their original order. Each
-// class keeps its share to within one image. The division is a function of the labels and the holdout alone, on every
+// class keeps its share to within one image; images with attributes are divided at random. The division is a function of the labels and the holdout alone, on every
 // machine and with every version.
 func (d *Dataset) Split(holdout Holdout) (train, validation Split, err error) {
 	total := d.Train.Len()
@@ -33,23 +33,34 @@ func (d *Dataset) Split(holdout Holdout) (train, validation Split, err error) {
 		return train, validation, fmt.Errorf("holdout: %d of %d training images; at least 1 must be held out and 1 left", count, total)
 	}
 
-	classes := byClass(d.Train.Labels)
-	held := make([]bool, total)
+	labels := d.Train.Labels
+	if labels == nil {
+		labels = make([]int32, total) // one class
+	}
+	keep, held := divide(labels, count, holdout.Seed, splitStream)
+	return d.Train.Subset(keep), d.Train.Subset(held), nil
+}
+
+// divide chooses count positions such that each class keeps its share to within one, and returns the others and them, both
+// ascending.
+func divide(labels []int32, count int, seed uint64, use stream) (keep, held []int) {
+	classes := byClass(labels)
+	isHeld := make([]bool, len(labels))
 	for c, quota := range apportion(count, classes) {
-		shuffle(classes[c], holdout.Seed, splitStream, uint64(c))
+		shuffle(classes[c], seed, use, uint64(c))
 		for _, i := range classes[c][:quota] {
-			held[i] = true
+			isHeld[i] = true
 		}
 	}
-	keep, holdOut := make([]int, 0, total-count), make([]int, 0, count)
-	for i, isHeld := range held {
-		if isHeld {
-			holdOut = append(holdOut, i)
+	keep, held = make([]int, 0, len(labels)-count), make([]int, 0, count)
+	for i, is := range isHeld {
+		if is {
+			held = append(held, i)
 		} else {
 			keep = append(keep, i)
 		}
 	}
-	return d.Train.Subset(keep), d.Train.Subset(holdOut), nil
+	return keep, held
 }
 
 // LabelMask chooses the images whose labels a semi-supervised method may see: true where the label is known. Each class

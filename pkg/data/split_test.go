@@ -166,7 +166,7 @@ func TestShuffleIsUniform(t *testing.T) {
 
 func TestShuffleStreamsDiffer(t *testing.T) {
 	seen := map[string]string{}
-	for _, use := range []stream{splitStream, maskStream, batchStream, sheetStream} {
+	for _, use := range []stream{splitStream, maskStream, batchStream, sheetStream, testStream} {
 		for number := range uint64(3) {
 			values := make([]int, 20)
 			for i := range values {
