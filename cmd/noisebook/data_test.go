@@ -57,6 +57,68 @@ func TestDataShow(t *testing.T) {
 	}
 }
 
+// Attributes are shown by their frequencies, and each has a row of faces.
+func TestDataShowsAttributes(t *testing.T) {
+	split := func(attributes ...uint8) data.Split {
+		n := len(attributes) / 40
+		return data.Split{Images: make([]uint8, n*12), Attributes: attributes, AttributeCount: 40, Height: 2, Width: 2, Channels: 3}
+	}
+	description, err := data.Describe("celeba")
+	if err != nil {
+		t.Fatal(err)
+	}
+	faces := make([]uint8, 4*40)
+	faces[0], faces[40], faces[80], faces[119] = 1, 1, 1, 1 // three with the first attribute, one with the last
+	dataset := &data.Dataset{Name: "celeba", Title: "CelebA", Attributes: description.Attributes, Train: split(faces...),
+		Validation: split(faces[:40]...), Test: split(faces[120:]...)}
+	var text bytes.Buffer
+	if err := describeDataset(&text, dataset); err != nil {
+		t.Fatal(err)
+	}
+	plain := strings.Join(strings.Fields(text.String()), " ")
+	for _, part := range []string{"CelebA: 4 training, 1 validation and 1 test images of 2×2×3", "5_o_Clock_Shadow 75.0 % 100.0 % 0.0 %",
+		"Young 25.0 % 0.0 % 0.0 %", "parts: official"} {
+		if !strings.Contains(plain, part) {
+			t.Errorf("output does not say %q:\n%s", part, text.String())
+		}
+	}
+	picture := filepath.Join(t.TempDir(), "samples.png")
+	if err := writeContactSheet(picture, dataset, 2, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if sheet, err := png.Decode(in); err != nil || sheet.Bounds().Dy() != 40*6+4 {
+		t.Errorf("the picture is %v (%v), want forty rows", sheet.Bounds(), err)
+	}
+}
+
+// Without --out the picture lies beside the data set in the cache.
+func TestDataShowsRealVariants(t *testing.T) {
+	for name, want := range map[string]string{
+		"usps-esl":   "9 9 644 177",
+		"malaria200": "1 parasitized 80 20",
+	} {
+		if _, missing, err := data.Locate(name); err != nil || len(missing) > 0 {
+			t.Skipf("%s is not on this machine: missing %v (%v)", name, missing, err)
+		}
+		t.Setenv("NOISEBOOK_CACHE", t.TempDir())
+		output, err := execute(t, newDataCommand(), "show", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := strings.Join(strings.Fields(output), " ")
+		for _, part := range []string{want, "a variant of ", "never comparable", filepath.Join("data", name, "samples.png")} {
+			if !strings.Contains(plain, part) {
+				t.Errorf("output does not say %q:\n%s", part, output)
+			}
+		}
+	}
+}
+
 func TestDataCommandErrors(t *testing.T) {
 	for _, args := range [][]string{{"get", "fashion"}, {"show", "fashion"}} {
 		if _, err := execute(t, newDataCommand(), args...); err == nil || !strings.Contains(err.Error(), `unknown data set "fashion"`) {
@@ -72,8 +134,17 @@ func TestDataList(t *testing.T) {
 	t.Setenv("NOISEBOOK_CACHE", t.TempDir())
 	t.Setenv("NOISEBOOK_DATA", "")
 	output, err := execute(t, newDataCommand(), "ls")
-	if err != nil || !strings.Contains(output, "mnist          10       CC BY-SA 3.0  not here; get it: bin/noisebook data get mnist") {
-		t.Errorf("output is (%v)\n%s", err, output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{
+		"mnist 10 classes CC BY-SA 3.0 not here; get it: bin/noisebook data get mnist",
+		"cifar10-jpeg 10 classes cifar-10 none stated not here",
+		"celeba 40 attributes non-commercial research, no copies passed on not here",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(output), " "), row) {
+			t.Errorf("output does not say %q:\n%s", row, output)
+		}
 	}
 }
 

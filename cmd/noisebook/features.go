@@ -226,6 +226,10 @@ func openImages(command *cobra.Command, source string) (features.Images, error) 
 		return features.FromSplit(dataset.Train), nil
 	case "test":
 		return features.FromSplit(dataset.Test), nil
+	case "validation":
+		if dataset.Validation.Len() > 0 {
+			return features.FromSplit(dataset.Validation), nil
+		}
 	}
 	return nil, fmt.Errorf("images: %s has the parts %[1]s/train and %[1]s/test", name)
 }

@@ -40,9 +40,8 @@ type FileDescription struct {
 	MD5    string   // of the content, where SHA256 is unknown
 	URLs   []string // official addresses, in the order in which they are asked
 
-	form       form
-	folder     string            // of the pictures in an archive, for [pictureTar]
-	alternates []FileDescription // other official files of the same content, accepted where they are found
+	form   form
+	folder string // of the pictures in an archive, for [pictureTar]
 }
 
 // form says what of a file is its content.

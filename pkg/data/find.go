@@ -26,7 +26,6 @@ const systemFolder = "/usr/share/datasets"
 
 // foundFile is a file whose content is verified.
 type foundFile struct {
-	name    string // official name of what was found: that of the file or of one of its alternates
 	path    string
 	content []byte // of gunzipped files and picture archives; others are read from path
 	sha256  string // of the content
@@ -102,7 +101,7 @@ func scanFolder(folder string, description Description, found map[string]foundFi
 	return nil
 }
 
-// identify adds a file to found under the names of all files of the description whose content it has. The error says why a
+// identify adds a file to found under the names of the description's files whose content it has. The error says why a
 // file under an official name has the content of no known file.
 func identify(path string, size int64, description Description, found map[string]foundFile) error {
 	type reading struct {
@@ -112,30 +111,28 @@ func identify(path string, size int64, description Description, found map[string
 	read := map[reading]func() (content, error){}
 	matched := false
 	var complaint error
-	for _, official := range description.Files {
-		for _, file := range append([]FileDescription{official}, official.alternates...) {
-			named := file.isNamed(filepath.Base(path))
-			if !named && !file.plausible(path, size) {
-				continue
+	for _, file := range description.Files {
+		named := file.isNamed(filepath.Base(path))
+		if !named && !file.plausible(path, size) {
+			continue
+		}
+		key := reading{file.form, file.folder}
+		if read[key] == nil {
+			c, err := readContent(path, file, description.longest(file.form))
+			read[key] = func() (content, error) { return c, err }
+		}
+		c, err := read[key]()
+		switch {
+		case err == nil && c.is(file):
+			matched = true
+			if _, have := found[file.Name]; !have {
+				found[file.Name] = foundFile{path, c.bytes, c.sha256}
 			}
-			key := reading{file.form, file.folder}
-			if read[key] == nil {
-				c, err := readContent(path, file, description.longest(file.form))
-				read[key] = func() (content, error) { return c, err }
-			}
-			c, err := read[key]()
-			switch {
-			case err == nil && c.is(file):
-				matched = true
-				if _, have := found[official.Name]; !have {
-					found[official.Name] = foundFile{file.Name, path, c.bytes, c.sha256}
-				}
-			case !named || err == nil && knownContent(c.sha256):
-			case err != nil:
-				complaint = err
-			default:
-				complaint = c.unlike(file, size)
-			}
+		case !named || err == nil && knownContent(c.sha256):
+		case err != nil:
+			complaint = err
+		default:
+			complaint = c.unlike(file, size)
 		}
 	}
 	if matched {

@@ -103,7 +103,6 @@ func describing(t testing.TB, name string, contents map[string][]byte) Descripti
 	description.Files = slices.Clone(description.Files)
 	for i := range description.Files {
 		file := &description.Files[i]
-		file.alternates = nil
 		file.Bytes = 1 << 30
 		decoded, err := file.decodeDownload(bytes.NewReader(contents[file.Name]))
 		if err != nil {

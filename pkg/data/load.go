@@ -17,7 +17,7 @@ type Options struct {
 }
 
 // Load returns a data set. Its files are looked for, by content, in the folders of NOISEBOOK_DATA (each folder itself, and
-// the sub-folders "fashion-mnist" or "FashionMNIST/raw"), in the cache and in /usr/share/datasets; what is missing is
+// sub-folders such as "fashion-mnist" or "FashionMNIST/raw"), in the cache and in /usr/share/datasets; what is missing is
 // fetched into the cache, from the official addresses or else from Debian's package. Decoded images that took long to make
 // are kept in the cache.
 //
@@ -118,7 +118,7 @@ func provide(ctx context.Context, description Description, options Options) (map
 		if err != nil {
 			return nil, err
 		}
-		found[file.Name] = foundFile{file.Name, target, content.bytes, content.sha256}
+		found[file.Name] = foundFile{target, content.bytes, content.sha256}
 	}
 	return found, nil
 }
