@@ -30,7 +30,7 @@ func printRuns(w io.Writer, entries []*index.Entry) error {
 			outcome = e.Error
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.Kind, shorten(e.Title(), 32), e.State,
-			ageText(now.Sub(e.Started)), durationText(e.Duration(now)), shorten(paramSummary(e.Params()), 40), shorten(outcome, 48))
+			ageText(now.Sub(e.Started)), track.ShortDuration(e.Duration(now)), shorten(paramSummary(e.Params()), 40), shorten(outcome, 48))
 	}
 	return tw.Flush()
 }
@@ -138,7 +138,7 @@ func cellText(value any) string {
 	case float64:
 		return numberText(track.Number(v))
 	case time.Duration:
-		return durationText(v)
+		return track.ShortDuration(v)
 	case time.Time:
 		if v.IsZero() {
 			return "-"
@@ -185,16 +185,6 @@ func ageText(d time.Duration) string {
 		return fmt.Sprintf("%dh", d/time.Hour)
 	}
 	return fmt.Sprintf("%dd", d/day)
-}
-
-func durationText(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
 }
 
 func numberText(n track.Number) string { return strconv.FormatFloat(float64(n), 'g', 5, 64) }

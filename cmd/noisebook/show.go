@@ -100,7 +100,7 @@ func printRun(w io.Writer, store *track.Store, run track.Run, children []*index.
 	if run.Error != "" {
 		fmt.Fprintf(w, "error     %s\n", run.Error)
 	}
-	fmt.Fprintf(w, "started   %s, took %s", run.Started.Local().Format(time.DateTime), durationText(run.Duration()))
+	fmt.Fprintf(w, "started   %s, took %s", run.Started.Local().Format(time.DateTime), track.ShortDuration(run.Duration()))
 	if run.Attempts > 1 {
 		fmt.Fprintf(w, " in %d attempts", run.Attempts)
 	}

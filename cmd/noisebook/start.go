@@ -133,7 +133,7 @@ func printOutcome(w io.Writer, store *track.Store, run track.Run) error {
 	if err := report.Print(w); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s (run %s) finished in %s\n", run.Title(), run.ID, durationText(run.Duration()))
+	fmt.Fprintf(w, "%s (run %s) finished in %s\n", run.Title(), run.ID, track.ShortDuration(run.Duration()))
 	return nil
 }
 

@@ -41,14 +41,14 @@ func TestCellSource(t *testing.T) {
 func TestNotebookName(t *testing.T) {
 	for _, test := range []struct{ runner, jupyter, want string }{
 		{"", "", ""},
-		{"", "/work/notebooks/a b.ipynb", "notebooks/a b.ipynb"},
-		{"/work/notebooks/a.ipynb", "/elsewhere", "notebooks/a.ipynb"},
+		{"", "/project/notebooks/a b.ipynb", "notebooks/a b.ipynb"},
+		{"/project/notebooks/a.ipynb", "/elsewhere", "notebooks/a.ipynb"},
 		{"", "/home/someone/secret/x.ipynb", "x.ipynb"},
 		{"joint/x.ipynb", "", "joint/x.ipynb"},
 	} {
 		t.Setenv("NOISEBOOK_NOTEBOOK", test.runner)
 		t.Setenv("JPY_SESSION_NAME", test.jupyter)
-		if got := notebookName("/work"); got != test.want {
+		if got := notebookName("/project"); got != test.want {
 			t.Errorf("%+v: %q", test, got)
 		}
 	}

@@ -32,7 +32,7 @@ func (e StageEvent) String() string {
 	case e.Cached:
 		return e.Stage + ": " + cachedMark(e.Run, e.Age, e.CodeChanged)
 	case e.Duration > 0:
-		return fmt.Sprintf("%s: computed in %s (%s)", e.Stage, shortDuration(e.Duration), run)
+		return fmt.Sprintf("%s: computed in %s (%s)", e.Stage, ShortDuration(e.Duration), run)
 	case e.Attempt > 1:
 		return fmt.Sprintf("%s: resuming run %s (attempt %d)", e.Stage, e.Run, e.Attempt)
 	}
@@ -106,7 +106,9 @@ func ageText(age time.Duration) string {
 	return fmt.Sprintf("%d days ago", int(age.Hours()/24))
 }
 
-func shortDuration(d time.Duration) string {
+// ShortDuration is a duration as people read it: to the millisecond, the tenth of
+// a second or the second.
+func ShortDuration(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()

@@ -55,7 +55,7 @@ func (r Result[R]) Mark() string {
 	if r.Cached {
 		return cachedMark(r.Run, r.Age(), r.CodeChanged)
 	}
-	return fmt.Sprintf("computed in %s (run %s)", shortDuration(r.Finished.Sub(r.Started)), r.Run)
+	return fmt.Sprintf("computed in %s (run %s)", ShortDuration(r.Finished.Sub(r.Started)), r.Run)
 }
 
 // Caption is the short line for a figure made of this result; see

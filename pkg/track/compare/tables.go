@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"noisebook/pkg/table"
 	"noisebook/pkg/track"
@@ -43,23 +42,13 @@ func (c *Comparison) runsTable() table.Table {
 		t.Columns = append(t.Columns, "in figures")
 	}
 	for _, r := range c.Runs {
-		row := []string{r.ID, r.Title, string(r.State), r.Started.Local().Format("2006-01-02 15:04"), tookText(r.Duration)}
+		row := []string{r.ID, r.Title, string(r.State), r.Started.Local().Format("2006-01-02 15:04"), track.ShortDuration(r.Duration)}
 		if labelled {
 			row = append(row, r.Label)
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t
-}
-
-func tookText(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
 }
 
 func (c *Comparison) ids() []string {
