@@ -97,9 +97,10 @@ func newRunCommand() *cobra.Command {
 func newVerifyCommand() *cobra.Command {
 	options := runOptions{tier: tier.Quick}
 	command := &cobra.Command{
-		Use:   "verify ID",
-		Short: "Run an artifact and judge its claims; print the verdicts alone",
-		Args:  cobra.ExactArgs(1),
+		Use:     "verify ID",
+		Short:   "Run an artifact and judge its claims; print the verdicts alone",
+		Example: "  noisebook verify joint/alpha-sweep --tier quick",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			artifact, err := findArtifact(args[0])
 			if err != nil {
