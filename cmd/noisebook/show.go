@@ -15,6 +15,16 @@ import (
 	"noisebook/pkg/track/index"
 )
 
+// openRun opens the store and finds a run in it by its id or by the beginning of one.
+func openRun(id string) (*track.Store, track.Run, error) {
+	store, err := track.Open("")
+	if err != nil {
+		return nil, track.Run{}, err
+	}
+	run, err := store.Run(id)
+	return store, run, err
+}
+
 func newShowCommand() *cobra.Command {
 	var asJSON bool
 	var tail int
@@ -25,11 +35,7 @@ func newShowCommand() *cobra.Command {
 		Example: "  noisebook show 4k2m\n  noisebook show 4k2m --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			store, err := track.Open("")
-			if err != nil {
-				return err
-			}
-			run, err := store.Run(args[0])
+			store, run, err := openRun(args[0])
 			if err != nil {
 				return err
 			}

@@ -85,11 +85,7 @@ func newFollowCommand() *cobra.Command {
 		Example: "  noisebook follow 4k2m9x0c7d",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			store, err := track.Open("")
-			if err != nil {
-				return err
-			}
-			run, err := store.Run(args[0])
+			store, run, err := openRun(args[0])
 			if err != nil {
 				return err
 			}

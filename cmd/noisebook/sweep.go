@@ -211,11 +211,7 @@ func keepPlan(store *track.Store, id string, plan sweep.Plan) error {
 
 // goOn resumes a sweep.
 func (o *sweepOptions) goOn(cmd *cobra.Command) error {
-	store, err := track.Open("")
-	if err != nil {
-		return err
-	}
-	run, err := store.Run(o.resume)
+	store, run, err := openRun(o.resume)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,9 @@ func (p *Program) Compile(args ...any) (err error) {
 		return p.describe(err)
 	}
 	p.compiled.Store(true)
-	trim()
+	if !loaded { // the compiler leaves much behind
+		trim()
+	}
 	if p.engine.log != nil {
 		p.engine.log(Compilation{Program: p.name, Took: time.Since(start), Loaded: loaded})
 	}
