@@ -36,9 +36,9 @@ type Artifact struct {
 	New func(t tier.Tier, overrides ...string) (Experiment, error)
 	// Keys lists what can be overridden, with the tier's values.
 	Keys func(t tier.Tier) []config.Key
-	// DryRun builds the training step's graph without data; with a measured
-	// batch above 0 it also times one step of that size.
-	DryRun func(ctx context.Context, e *engine.Engine, t tier.Tier, measuredBatch int, overrides ...string) (Plan, error)
+	// DryRun builds the training step's graph of each model without data; with a
+	// measured batch above 0 it also times one step of that size.
+	DryRun func(ctx context.Context, e *engine.Engine, t tier.Tier, measuredBatch int, overrides ...string) ([]Plan, error)
 }
 
 // Outcome is what an artifact shows.

@@ -15,6 +15,7 @@ import (
 type Plan struct {
 	ID         string    `json:"id"`
 	Tier       tier.Tier `json:"tier"`
+	Model      string    `json:"model"` // which of the artifact's models
 	Parameters int       `json:"parameters"`
 	Steps      int       `json:"steps"`
 	Batch      int       `json:"batch"`
@@ -31,9 +32,9 @@ type Plan struct {
 
 // String says it in a few lines.
 func (p Plan) String() string {
-	out := fmt.Sprintf("%s at tier %s: %d parameters, %d steps of batch %d\n"+
+	out := fmt.Sprintf("%s at tier %s, %s: %d parameters, %d steps of batch %d\n"+
 		"training step: graph of %d nodes builds; weights, moments, average and gradient take %.0f MiB\n",
-		p.ID, p.Tier, p.Parameters, p.Steps, p.Batch, p.GraphNodes, float64(p.StateBytes)/(1<<20))
+		p.ID, p.Tier, p.Model, p.Parameters, p.Steps, p.Batch, p.GraphNodes, float64(p.StateBytes)/(1<<20))
 	if p.MeasuredBatch == 0 {
 		return out + "no step was timed (--measure N times one of batch N)"
 	}

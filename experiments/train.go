@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"noisebook/pkg/data"
 	"noisebook/pkg/engine"
 	"noisebook/pkg/track"
 	"noisebook/pkg/train"
@@ -18,18 +17,14 @@ var devices int // 0 means 1
 // run's provenance and is no part of a stage's key.
 func UseDevices(n int) { devices = n }
 
-// Train fits a network to a split as a tracked job: checkpoints lie in the
-// job's scratch folder, every step is progress and every tenth is logged.
-// What comes back is the moving average of the weights with the last running
-// statistics.
-func Train(ctx context.Context, job *track.Job, e *engine.Engine, net train.Network, objective train.Objective, images data.Split, c train.Config) (train.Weights, error) {
-	batches, err := data.NewBatches(images, c.Batch, c.Seed)
-	if err != nil {
-		return train.Weights{}, err
-	}
+// Train fits a network to batches of images [height, width, channels] as a
+// tracked job: checkpoints lie in the job's scratch folder, every step is
+// progress and every tenth is logged. What comes back is the moving average of
+// the weights with the last running statistics.
+func Train(ctx context.Context, job *track.Job, e *engine.Engine, net train.Network, objective train.Objective, batches train.Batches, image [3]int, c train.Config) (train.Weights, error) {
 	job.SetEnvironment("devices", strconv.Itoa(max(devices, 1)))
 	job.SetEnvironment("precision", string(c.PrecisionOn(e)))
-	trained, err := train.Run(ctx, e, net, objective, batches, [3]int{images.Height, images.Width, images.Channels}, c, train.Options{
+	trained, err := train.Run(ctx, e, net, objective, batches, image, c, train.Options{
 		Devices:    devices,
 		Checkpoint: filepath.Join(job.Scratch(), "checkpoint.safetensors"),
 		Resumed:    func(step int) { job.Note(fmt.Sprintf("resumed at step %d", step)) },

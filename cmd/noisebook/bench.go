@@ -242,7 +242,8 @@ func (b *unetBench) timeTraining(ctx context.Context, e *engine.Engine, model *j
 	}
 	objective := func(p *nn.Pass, x0, y *graph.Node) (*graph.Node, []train.Term) {
 		t := graph.ConvertDType(graph.MulScalar(p.Uniform(b.Batch), benchTimesteps), dtypes.Int32)
-		l := model.Loss(p, joint.Objective{ClassScale: 1e-3, Noisy: joint.NoisyNone}, chain, x0, y, t, p.Normal(x0.Shape().Dimensions...))
+		l := model.Loss(p, joint.Objective{DiffusionScale: 1, ClassScale: 1e-3, Noisy: joint.NoisyNone}, chain,
+			joint.Batch{Images: x0, Labels: y, Steps: t, Noise: p.Normal(x0.Shape().Dimensions...)})
 		return l.Total, nil
 	}
 	operations, err = b.gradientOperations(e, model, objective)

@@ -61,14 +61,16 @@ func newRunCommand() *cobra.Command {
 				}
 				return w.Flush()
 			case dry:
-				plan, err := dryRun(cmd.Context(), artifact, options, measure)
+				plans, err := dryRun(cmd.Context(), artifact, options, measure)
 				if err != nil {
 					return err
 				}
 				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(plan)
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(plans)
 				}
-				fmt.Fprintln(cmd.OutOrStdout(), plan)
+				for _, plan := range plans {
+					fmt.Fprintln(cmd.OutOrStdout(), plan)
+				}
 				return nil
 			}
 			if publish && len(options.overrides) > 0 {
@@ -185,10 +187,10 @@ func newDemoCommand() *cobra.Command {
 	}
 }
 
-func dryRun(ctx context.Context, artifact experiments.Artifact, options runOptions, measure int) (experiments.Plan, error) {
+func dryRun(ctx context.Context, artifact experiments.Artifact, options runOptions, measure int) ([]experiments.Plan, error) {
 	e, err := engine.Open(ctx, "")
 	if err != nil {
-		return experiments.Plan{}, err
+		return nil, err
 	}
 	defer e.Close()
 	return artifact.DryRun(ctx, e, options.tier, measure, options.overrides...)

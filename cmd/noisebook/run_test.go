@@ -25,10 +25,14 @@ func TestDryRun(t *testing.T) {
 	t.Setenv("NOISEBOOK_DATA", "")
 	t.Setenv("NOISEBOOK_CACHE", t.TempDir())
 	args := []string{"run", "joint/alpha-sweep", "--tier", "paper", "--dry-run", "--measure", "0"}
-	var plan experiments.Plan
-	if err := json.Unmarshal([]byte(rootOutput(t, append(args, "--json")...)), &plan); err != nil {
+	var plans []experiments.Plan
+	if err := json.Unmarshal([]byte(rootOutput(t, append(args, "--json")...)), &plans); err != nil {
 		t.Fatal(err)
 	}
+	if len(plans) != 1 {
+		t.Fatalf("%d plans, want one a model", len(plans))
+	}
+	plan := plans[0]
 	if plan.ID != "joint/alpha-sweep" || plan.Parameters != 59_465_871 || plan.Steps != 500_000 || plan.Batch != 256 || plan.GraphNodes < 10_000 {
 		t.Errorf("%+v", plan)
 	}

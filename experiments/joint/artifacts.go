@@ -7,20 +7,22 @@ import (
 	"noisebook/experiments"
 	"noisebook/pkg/config"
 	"noisebook/pkg/engine"
+	"noisebook/pkg/joint"
 	"noisebook/pkg/tier"
 )
 
 // Artifacts lists what of the paper can be run.
 func Artifacts() []experiments.Artifact {
 	return []experiments.Artifact{
-		artifact(alphaSweepID, AlphaSweep, func(c AlphaSweepConfig) Setup { return c.Setup }),
-		artifact(alphaSamplesID, AlphaSamples, func(c AlphaSamplesConfig) Setup { return c.Setup }),
-		artifact(samplesByClassID, SamplesByClass, func(c SamplesByClassConfig) Setup { return c.Setup }),
-		artifact(unconditionalID, Unconditional, func(c UnconditionalConfig) Setup { return c.Setup }),
+		artifact(alphaSweepID, AlphaSweep, func(c AlphaSweepConfig) []ModelConfig { return c.models() }),
+		artifact(alphaSamplesID, AlphaSamples, func(c AlphaSamplesConfig) []ModelConfig { return c.models() }),
+		artifact(samplesByClassID, SamplesByClass, func(c SamplesByClassConfig) []ModelConfig { return c.models() }),
+		artifact(unconditionalID, Unconditional, func(c UnconditionalConfig) []ModelConfig { return c.models() }),
 	}
 }
 
-func artifact[C experiments.Experiment](id string, at func(tier.Tier) C, setup func(C) Setup) experiments.Artifact {
+// artifact describes an experiment; models are all that its run may train.
+func artifact[C experiments.Experiment](id string, at func(tier.Tier) C, models func(C) []ModelConfig) experiments.Artifact {
 	configure := func(t tier.Tier, overrides ...string) (C, error) {
 		c := at(t)
 		if err := config.Set(&c, overrides...); err != nil {
@@ -35,24 +37,50 @@ func artifact[C experiments.Experiment](id string, at func(tier.Tier) C, setup f
 			return configure(t, overrides...)
 		},
 		Keys: func(t tier.Tier) []config.Key { return config.Keys(at(t)) },
-		DryRun: func(ctx context.Context, e *engine.Engine, t tier.Tier, measuredBatch int, overrides ...string) (experiments.Plan, error) {
+		DryRun: func(ctx context.Context, e *engine.Engine, t tier.Tier, measuredBatch int, overrides ...string) ([]experiments.Plan, error) {
 			c, err := configure(t, overrides...)
 			if err != nil {
-				return experiments.Plan{}, err
+				return nil, err
 			}
-			plan, err := setup(c).plan(ctx, e, measuredBatch)
-			plan.ID, plan.Tier = id, t
-			return plan, err
+			var plans []experiments.Plan
+			for _, m := range models(c) {
+				plan, err := m.plan(ctx, e, measuredBatch)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %s: %w", id, m.title(), err)
+				}
+				plan.ID, plan.Tier = id, t
+				plans = append(plans, plan)
+			}
+			return plans, nil
 		},
 	}
 }
 
-// plan builds the training step of a setup without data and says what it takes.
-func (s Setup) plan(ctx context.Context, e *engine.Engine, measuredBatch int) (experiments.Plan, error) {
-	net, objective, err := s.Model.Training()
+// plan builds a model's training step without data and says what it takes.
+func (c ModelConfig) plan(ctx context.Context, e *engine.Engine, measuredBatch int) (experiments.Plan, error) {
+	c.Labels = LabelsConfig{} // a full label buffer is what takes most
+	net, objective, err := c.Training()
 	if err != nil {
 		return experiments.Plan{}, err
 	}
-	u := s.Model.Network.UNet
-	return experiments.PlanTraining(ctx, e, net, objective, [3]int{u.ImageSize, u.ImageSize, u.Channels}, s.Model.Train, measuredBatch)
+	u := c.Network.UNet
+	plan, err := experiments.PlanTraining(ctx, e, net, objective, [3]int{u.ImageSize, u.ImageSize, u.Channels}, c.Train, measuredBatch)
+	plan.Model = c.title()
+	return plan, err
+}
+
+// title names a model in a few words.
+func (c ModelConfig) title() string {
+	kind := "joint"
+	switch {
+	case c.Objective.ClassScale == 0:
+		kind = "DDGM"
+	case c.Network.EncoderOnly && c.Objective.Noisy != joint.NoisyNone:
+		kind = "noisy classifier"
+	case c.Network.EncoderOnly:
+		kind = "classifier"
+	case c.Objective.Noisy != joint.NoisyNone:
+		kind = "joint with noisy classifiers"
+	}
+	return kind + " on " + c.Dataset
 }

@@ -24,15 +24,83 @@ import (
 	"noisebook/pkg/train"
 )
 
-// ModelConfig is a joint model and how it is trained.
+// ModelConfig is a network, what it is trained for, and how. As the tiers give
+// it, it is the joint model with noisy classifiers (eq. 10), which Algorithm 1
+// needs; its methods are the paper's other models.
 type ModelConfig struct {
 	Dataset   string          `json:"dataset"`
 	Network   joint.Config    `json:"network"`
 	Chain     ChainConfig     `json:"chain"`
 	Objective joint.Objective `json:"objective"`
 	Train     train.Config    `json:"train"`
+	Labels    LabelsConfig    `json:"labels"`
+	// Resize brings images to the network's size (bilinear) and repeats grey
+	// channels; without it another size is an error.
+	Resize bool `json:"resize,omitempty"`
 	// TestImages is how many test images the accuracy is taken on; 0 means all.
 	TestImages int `json:"test_images,omitempty"`
+}
+
+// LabelsConfig says which labels of the training images may be seen: a share of
+// each class, drawn by a seed. The others are diffused and not classified (§A.1).
+type LabelsConfig struct {
+	Share float64 `json:"share"` // in (0, 1]; 0 means all
+	Seed  uint64  `json:"seed"`
+}
+
+// Validate says what is wrong, by field.
+func (c LabelsConfig) Validate() error {
+	if !(c.Share >= 0 && c.Share <= 1) {
+		return fmt.Errorf("share is %g: it must be in (0, 1], or 0 for all labels", c.Share)
+	}
+	return nil
+}
+
+// Validate says what is wrong between fields.
+func (c ModelConfig) Validate() error {
+	switch {
+	case c.Network.EncoderOnly && c.Objective.DiffusionScale > 0:
+		return fmt.Errorf("network.encoder_only leaves no decoder to train: set objective.diffusion_scale=0")
+	case c.Labels.partial() && c.Objective.Noisy != joint.NoisyNone:
+		return fmt.Errorf("labels.share is %g: partial labels are for objective.noisy=none", c.Labels.Share)
+	case c.Labels.partial() && c.Network.Attributes:
+		return fmt.Errorf("labels.share is %g: partial labels are for classes, not attributes", c.Labels.Share)
+	case c.TestImages < 0:
+		return fmt.Errorf("test_images is %d: it must not be negative; 0 means all", c.TestImages)
+	}
+	return nil
+}
+
+// partial says whether some labels are unknown.
+func (c LabelsConfig) partial() bool { return c.Share > 0 && c.Share < 1 }
+
+// Joint is the joint model with the clean objective: the text's default.
+func (c ModelConfig) Joint() ModelConfig {
+	c.Network.EncoderOnly = false
+	c.Objective.DiffusionScale, c.Objective.Noisy = 1, joint.NoisyNone
+	return c
+}
+
+// DDGM is the same network trained to denoise alone.
+func (c ModelConfig) DDGM() ModelConfig {
+	c = c.Joint()
+	c.Objective.ClassScale = 0
+	return c
+}
+
+// Classifier is the same encoder and head trained to classify clean images alone.
+func (c ModelConfig) Classifier() ModelConfig {
+	c.Network.EncoderOnly = true
+	c.Objective = joint.Objective{ClassScale: 1, Noisy: joint.NoisyNone}
+	return c
+}
+
+// NoisyClassifier is the same encoder and head trained to classify noised images
+// at their timestep: what guides a sampler from outside (eq. 12).
+func (c ModelConfig) NoisyClassifier() ModelConfig {
+	c = c.Classifier()
+	c.Objective.Noisy = joint.NoisyReplace
+	return c
 }
 
 // ChainConfig is the noise schedule.
@@ -71,13 +139,13 @@ func (c ChainConfig) Process() (*process.DDPM, error) {
 type TrainedModel struct {
 	Weights    track.Artifact `json:"weights"` // moving average and running statistics
 	Parameters int            `json:"parameters"`
-	Accuracy   float64        `json:"accuracy"` // share of the clean test images classified right, last step
-	TestImages int            `json:"test_images"`
+	Accuracy   float64        `json:"accuracy"`    // share of the clean test images classified right, last step; of attributes the mean share
+	TestImages int            `json:"test_images"` // that the accuracy is taken on; 0 where no classifier was trained
 }
 
 const (
 	trainStage   = "joint/train"
-	trainVersion = 2 // dropout masks are hashes
+	trainVersion = 3 // classifiers alone, attributes and partial labels
 )
 
 // Fit trains the model, or answers from the store.
@@ -91,52 +159,108 @@ func (c ModelConfig) Fit(ctx context.Context, store *track.Store) (track.Result[
 }
 
 func trainModel(ctx context.Context, job *track.Job, c ModelConfig) (TrainedModel, error) {
+	return c.train(ctx, job, nil)
+}
+
+// train fits the model, from given weights if there are any, and tests it.
+func (c ModelConfig) train(ctx context.Context, job *track.Job, from *train.Weights) (TrainedModel, error) {
 	job.Seed(int64(c.Train.Seed))
-	dataset, err := experiments.LoadDataset(ctx, job, c.Dataset)
+	dataset, err := c.load(ctx, job)
 	if err != nil {
 		return TrainedModel{}, err
 	}
-	if err := fits(dataset, c.Network); err != nil {
-		return TrainedModel{}, err
-	}
-	model, err := joint.New(c.Network)
+	net, objective, err := c.Training()
 	if err != nil {
 		return TrainedModel{}, err
 	}
-	objective, err := c.objective(model)
-	if err != nil {
-		return TrainedModel{}, err
-	}
+	net.Initial = from
 	e, err := experiments.Engine(ctx, job)
 	if err != nil {
 		return TrainedModel{}, err
 	}
-	net := network(model)
-	weights, err := experiments.Train(ctx, job, e, net, objective, dataset.Train, c.Train)
+	batches, err := c.batches(dataset.Train)
 	if err != nil {
 		return TrainedModel{}, err
 	}
-	test := testSplit(dataset, c.TestImages)
-	accuracy, err := testAccuracy(ctx, e, model, weights, test)
+	image := [3]int{dataset.Train.Height, dataset.Train.Width, dataset.Train.Channels}
+	weights, err := experiments.Train(ctx, job, e, net, objective, batches, image, c.Train)
 	if err != nil {
 		return TrainedModel{}, err
 	}
-	job.Log(c.Train.Steps, map[string]float64{"test_accuracy": accuracy})
-	saved, err := job.Save("weights.safetensors", func(w io.Writer) error {
+	trained := TrainedModel{Parameters: net.Layout.Size()}
+	if c.Objective.ClassScale > 0 || from != nil {
+		test := testSplit(dataset, c.TestImages)
+		trained.TestImages = test.Len()
+		if trained.Accuracy, err = c.testAccuracy(ctx, e, weights, test); err != nil {
+			return TrainedModel{}, err
+		}
+		job.Log(c.Train.Steps, map[string]float64{"test_accuracy": trained.Accuracy})
+	}
+	trained.Weights, err = job.Save("weights.safetensors", func(w io.Writer) error {
 		return train.WriteWeights(w, net, weights, false, nil)
 	})
-	return TrainedModel{
-		Weights: saved, Parameters: model.Layout.Size(),
-		Accuracy: accuracy, TestImages: test.Len(),
-	}, err
+	return trained, err
+}
+
+// load reads the model's dataset at the network's size.
+func (c ModelConfig) load(ctx context.Context, job *track.Job) (*data.Dataset, error) {
+	d, err := experiments.LoadDataset(ctx, job, c.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	if c.Resize {
+		u := c.Network.UNet
+		for _, part := range []*data.Split{&d.Train, &d.Validation, &d.Test} {
+			if part.Len() == 0 {
+				continue
+			}
+			if part.Height != u.ImageSize || part.Width != u.ImageSize {
+				*part = part.Resized(u.ImageSize, u.ImageSize)
+			}
+			if u.Channels == 3 {
+				*part = part.Colour()
+			}
+		}
+	}
+	return d, fits(d, c.Network)
+}
+
+// batches are what a step of training sees: the labelled images alone where
+// nothing is diffused, else all of them, with a label buffer if labels are partial.
+func (c ModelConfig) batches(images data.Split) (train.Batches, error) {
+	if !c.Labels.partial() || c.Objective.ClassScale == 0 {
+		return data.NewBatches(images, c.Train.Batch, c.Train.Seed)
+	}
+	known, err := data.LabelMask(images.Labels, c.Labels.Share, c.Labels.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if c.Objective.DiffusionScale > 0 {
+		return data.NewLabelBuffer(images, known, c.Train.Batch, c.Train.Seed)
+	}
+	return data.NewBatches(labelled(images, known), c.Train.Batch, c.Train.Seed)
+}
+
+// labelled keeps the images whose labels are known.
+func labelled(images data.Split, known []bool) data.Split {
+	var indices []int
+	for i, k := range known {
+		if k {
+			indices = append(indices, i)
+		}
+	}
+	return images.Subset(indices)
 }
 
 // fits holds a network's input and classes against a dataset.
 func fits(d *data.Dataset, c joint.Config) error {
-	s := d.Train
-	if s.Height != c.UNet.ImageSize || s.Width != c.UNet.ImageSize || s.Channels != c.UNet.Channels || len(d.Classes) != c.Classes {
-		return fmt.Errorf("joint: the network takes %d×%d×%d images of %d classes, %s has %d×%d×%d of %d",
-			c.UNet.ImageSize, c.UNet.ImageSize, c.UNet.Channels, c.Classes, d.Title, s.Height, s.Width, s.Channels, len(d.Classes))
+	s, classes, kind := d.Train, d.Classes, "classes"
+	if c.Attributes {
+		classes, kind = d.Attributes, "attributes"
+	}
+	if s.Height != c.UNet.ImageSize || s.Width != c.UNet.ImageSize || s.Channels != c.UNet.Channels || len(classes) != c.Classes {
+		return fmt.Errorf("joint: the network takes %d×%d×%d images of %d %s, %s has %d×%d×%d of %d",
+			c.UNet.ImageSize, c.UNet.ImageSize, c.UNet.Channels, c.Classes, kind, d.Title, s.Height, s.Width, s.Channels, len(classes))
 	}
 	return nil
 }
@@ -150,7 +274,11 @@ func testSplit(d *data.Dataset, count int) data.Split {
 }
 
 func network(m *joint.Model) train.Network {
-	return train.Network{Layout: m.Layout, Statistics: m.Statistics}
+	net := train.Network{Layout: m.Layout, Statistics: m.Statistics}
+	if m.Config.Attributes {
+		net.Attributes = m.Config.Classes
+	}
+	return net
 }
 
 // Training is the network that a config trains, and its objective.
@@ -169,26 +297,50 @@ func (c ModelConfig) objective(model *joint.Model) (train.Objective, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(p *nn.Pass, images, labels *graph.Node) (*graph.Node, []train.Term) {
-		dims := images.Shape().Dimensions
-		t := graph.ConvertDType(graph.Floor(graph.MulScalar(p.Uniform(dims[0]), chain.Steps())), dtypes.Int32)
-		l := model.Loss(p, c.Objective, chain, images, labels, t, p.Normal(dims...))
-		terms := []train.Term{{Name: "diffusion", Value: l.Diffusion}}
-		if l.Clean != nil {
-			terms = append(terms, train.Term{Name: "classification", Value: l.Clean})
+	loss := func(p *nn.Pass, images, labels *graph.Node) joint.Losses {
+		return model.Loss(p, c.Objective, chain, drawn(p, chain, images, labels))
+	}
+	if c.Labels.partial() && c.Objective.DiffusionScale > 0 && c.Objective.ClassScale > 0 {
+		loss = func(p *nn.Pass, images, labels *graph.Node) joint.Losses {
+			half := images.Shape().Dimensions[0] / 2 // see data.LabelBuffer
+			plain, buffered := graph.AxisRange(0, half), graph.AxisRange(half)
+			known := graph.Slice(labels, buffered)
+			full := graph.ConvertDType(graph.GreaterOrEqual(graph.Reshape(graph.Slice(known, graph.AxisRange(0, 1))), graph.ScalarZero(images.Graph(), dtypes.Int32)), dtypes.Float32)
+			return model.SemiLoss(p, c.Objective, chain, drawn(p, chain, graph.Slice(images, plain), graph.Slice(labels, plain)),
+				graph.Slice(images, buffered), graph.MaxScalar(known, 0), full)
 		}
-		if l.Noisy != nil {
-			terms = append(terms, train.Term{Name: "noisy_classification", Value: l.Noisy})
+	}
+	return func(p *nn.Pass, images, labels *graph.Node) (*graph.Node, []train.Term) {
+		l := loss(p, images, labels)
+		var terms []train.Term
+		for _, term := range []train.Term{{Name: "diffusion", Value: l.Diffusion}, {Name: "classification", Value: l.Clean}, {Name: "noisy_classification", Value: l.Noisy}} {
+			if term.Value != nil {
+				terms = append(terms, term)
+			}
 		}
 		return l.Total, terms
 	}, nil
 }
 
+// drawn is a batch with uniform timesteps and noise.
+func drawn(p *nn.Pass, chain *process.DDPM, images, labels *graph.Node) joint.Batch {
+	dims := images.Shape().Dimensions
+	t := graph.ConvertDType(graph.Floor(graph.MulScalar(p.Uniform(dims[0]), chain.Steps())), dtypes.Int32)
+	return joint.Batch{Images: images, Labels: labels, Steps: t, Noise: p.Normal(dims...)}
+}
+
 // testAccuracy classifies clean images at the first noise level, as the paper predicts.
-func testAccuracy(ctx context.Context, e *engine.Engine, m *joint.Model, weights train.Weights, test data.Split) (float64, error) {
-	logits, err := classify(ctx, e, m, weights, test)
+func (c ModelConfig) testAccuracy(ctx context.Context, e *engine.Engine, weights train.Weights, test data.Split) (float64, error) {
+	model, err := joint.New(c.Network)
 	if err != nil {
 		return 0, err
+	}
+	logits, err := classify(ctx, e, model, weights, test)
+	if err != nil {
+		return 0, err
+	}
+	if c.Network.Attributes {
+		return attributeAccuracy(logits, test.Attributes), nil
 	}
 	return accuracy(logits, test.Labels)
 }
@@ -196,7 +348,7 @@ func testAccuracy(ctx context.Context, e *engine.Engine, m *joint.Model, weights
 func classify(ctx context.Context, e *engine.Engine, m *joint.Model, weights train.Weights, images data.Split) (*mat.Dense, error) {
 	out, err := features.Extract(ctx, e, network(m), weights, func(p *nn.Pass, x *graph.Node) []*graph.Node {
 		t := graph.ConstAsDType(x.Graph(), dtypes.Int32, make([]int32, x.Shape().Dimensions[0]))
-		return []*graph.Node{m.Logits(p, m.UNet.Encode(p, x, t), t)}
+		return []*graph.Node{m.Logits(p, m.Encoder.Encode(p, x, t), t)}
 	}, images)
 	if err != nil {
 		return nil, err
@@ -215,4 +367,16 @@ func accuracy(logits *mat.Dense, labels []int32) (float64, error) {
 	}
 	share, err := metric.Accuracy(predictions, truth)
 	return share.Value, err
+}
+
+// attributeAccuracy is the share of attributes, over all images, whose logit has
+// the right sign. The attributes are in the order of the logits, row-major.
+func attributeAccuracy(logits *mat.Dense, attributes []uint8) float64 {
+	right := 0
+	for i, x := range logits.RawMatrix().Data {
+		if (x > 0) == (attributes[i] == 1) {
+			right++
+		}
+	}
+	return float64(right) / float64(len(attributes))
 }

@@ -61,7 +61,12 @@ func fitReference(ctx context.Context, job *track.Job, c ReferenceConfig) (Refer
 	if err != nil {
 		return Reference{}, err
 	}
-	weights, err := experiments.Train(ctx, job, e, lenet.Network, lenet.Objective, dataset.Train, c.Train)
+	batches, err := data.NewBatches(dataset.Train, c.Train.Batch, c.Train.Seed)
+	if err != nil {
+		return Reference{}, err
+	}
+	image := [3]int{dataset.Train.Height, dataset.Train.Width, dataset.Train.Channels}
+	weights, err := experiments.Train(ctx, job, e, lenet.Network, lenet.Objective, batches, image, c.Train)
 	if err != nil {
 		return Reference{}, err
 	}

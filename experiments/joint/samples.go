@@ -99,8 +99,10 @@ func (g *generator) run(ctx context.Context, job *track.Job, c SampleConfig) (Sa
 		if c.Alpha == 0 {
 			extra = nil
 		}
-		step := func(i, of int) { job.Progress(from*of+n*i, c.Count*of, nil) }
-		x, err := sampler.Run(ctx, g.weights[0], g.weights[1], c.Seed+uint64(from)<<32, step, extra...)
+		x, err := sampler.Run(ctx, sample.Draw{
+			Weights: g.weights[0], Statistics: g.weights[1], Extra: extra, Seed: c.Seed + uint64(from)<<32,
+			Progress: func(i, of int) { job.Progress(from*of+n*i, c.Count*of, nil) },
+		})
 		if err != nil {
 			return Samples{}, err
 		}
@@ -140,13 +142,9 @@ func (g *generator) prepare(e *engine.Engine, job *track.Job, c SampleConfig) (*
 	if err != nil {
 		return nil, err
 	}
-	predict := func(weights, statistics, x, t *graph.Node, extra []*graph.Node) *graph.Node {
-		pass := model.Evaluate(weights, statistics)
-		if !guided {
-			return model.UNet.PredictNoise(pass, x, t)
-		}
-		noise, _ := model.GuidedNoise(pass, x, t, extra[0], extra[1])
-		return noise
+	predict := unguided(model)
+	if guided {
+		predict = optimized(model)
 	}
 	unet := c.Network.UNet
 	s, err := sample.New(e, chain, predict, c.Batch, unet.ImageSize, unet.ImageSize, unet.Channels, c.Sampler)
@@ -155,6 +153,23 @@ func (g *generator) prepare(e *engine.Engine, job *track.Job, c SampleConfig) (*
 	}
 	g.samplers[guided] = s
 	return s, nil
+}
+
+// unguided predicts the noise, and takes no extra inputs.
+func unguided(m *joint.Model) sample.Predict {
+	return func(weights, statistics, x, t *graph.Node, _ []*graph.Node) sample.Prediction {
+		return sample.Prediction{Noise: m.UNet.PredictNoise(m.Evaluate(weights, statistics), x, t)}
+	}
+}
+
+// optimized is Algorithm 1: the noise decoded from optimized features. Its extra
+// inputs are the classes y [B] and the step size α; it traces the logits [B, K]
+// of the features before they move.
+func optimized(m *joint.Model) sample.Predict {
+	return func(weights, statistics, x, t *graph.Node, extra []*graph.Node) sample.Prediction {
+		noise, logits := m.GuidedNoise(m.Evaluate(weights, statistics), x, t, extra[0], extra[1])
+		return sample.Prediction{Noise: noise, Trace: logits}
+	}
 }
 
 // images reads a set of samples as a split, so that it can be measured like data.

@@ -142,13 +142,13 @@ func drawSamples(ctx context.Context, job *track.Job, c SamplingConfig, model *j
 		return SamplingResult{}, err
 	}
 	net, unet := model.Network, model.Config.Network.UNet
-	predict := func(weights, statistics, x, t *graph.Node, extra []*graph.Node) *graph.Node {
+	predict := func(weights, statistics, x, t *graph.Node, extra []*graph.Node) sample.Prediction {
 		pass := net.Evaluate(weights, statistics)
 		if len(extra) == 0 {
-			return net.UNet.PredictNoise(pass, x, t)
+			return sample.Prediction{Noise: net.UNet.PredictNoise(pass, x, t)}
 		}
 		noise, _ := net.GuidedNoise(pass, x, t, extra[0], extra[1])
-		return noise
+		return sample.Prediction{Noise: noise}
 	}
 	sampler, err := sample.New(e, chain, predict, c.Count, unet.ImageSize, unet.ImageSize, unet.Channels, c.Sampler)
 	if err != nil {
@@ -168,7 +168,10 @@ func drawSamples(ctx context.Context, job *track.Job, c SamplingConfig, model *j
 			t.FinalizeAll()
 		}
 	}()
-	x, err := sampler.Run(ctx, inputs[0], inputs[1], c.Seed, func(step, of int) { job.Progress(step, of, nil) }, inputs[2:]...)
+	x, err := sampler.Run(ctx, sample.Draw{
+		Weights: inputs[0], Statistics: inputs[1], Extra: inputs[2:], Seed: c.Seed,
+		Progress: func(step, of int) { job.Progress(step, of, nil) },
+	})
 	if err != nil {
 		return SamplingResult{}, err
 	}

@@ -1,9 +1,6 @@
 package data
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // Batches cuts a split into batches of one size, shuffled anew in every epoch.
 //
@@ -58,42 +55,33 @@ func (b *Batches) Indices(step int, indices []int) error {
 	return nil
 }
 
-// Fill writes batch step ≥ 0: its images, normalized to [−1, 1], as size×Height×Width×Channels, and its size labels. Labels
-// may be nil.
+// Fill writes batch step ≥ 0: its images, normalized to [−1, 1], as size×Height×Width×Channels, and its labels: size
+// classes, or size×AttributeCount attributes, 0 or 1. Labels may be nil.
 func (b *Batches) Fill(step int, images []float32, labels []int32) error {
-	if labels != nil && len(labels) != b.size {
-		return fmt.Errorf("room for %d labels; a batch has %d", len(labels), b.size)
-	}
-	if labels != nil && b.split.Labels == nil {
-		return errors.New("the images have attributes and no labels; use FillAttributes")
+	if want := b.size * b.labelWidth(); labels != nil && len(labels) != want {
+		return fmt.Errorf("room for %d labels; a batch has %d", len(labels), want)
 	}
 	if err := b.fillImages(step, images); err != nil || labels == nil {
 		return err
 	}
-	for i, index := range b.batch {
-		labels[i] = b.split.Labels[index]
-	}
+	b.split.fillLabels(labels, b.batch)
 	return nil
 }
 
-// FillAttributes writes batch step ≥ 0 as [Batches.Fill] does, with size×AttributeCount attributes, 0 or 1, in place of labels.
-func (b *Batches) FillAttributes(step int, images, attributes []float32) error {
-	count := b.split.AttributeCount
-	if b.split.Attributes == nil {
-		return errors.New("the images have labels and no attributes; use Fill")
-	}
-	if len(attributes) != b.size*count {
-		return fmt.Errorf("room for %d attributes; a batch has %d×%d", len(attributes), b.size, count)
-	}
-	if err := b.fillImages(step, images); err != nil {
-		return err
-	}
-	for i, index := range b.batch {
-		for k, present := range b.split.AttributesOf(index) {
-			attributes[i*count+k] = float32(present)
+// labelWidth is how many numbers an image's label has.
+func (b *Batches) labelWidth() int { return max(b.split.AttributeCount, 1) }
+
+// fillLabels writes the classes or the attributes of the images at indices.
+func (s Split) fillLabels(labels []int32, indices []int) {
+	for i, index := range indices {
+		if s.Attributes == nil {
+			labels[i] = s.Labels[index]
+			continue
+		}
+		for k, present := range s.AttributesOf(index) {
+			labels[i*s.AttributeCount+k] = int32(present)
 		}
 	}
-	return nil
 }
 
 func (b *Batches) fillImages(step int, images []float32) error {

@@ -13,9 +13,10 @@ import (
 //
 // The decoder predicts the noise, which is subtracted: the noise is made
 // anything but the class. The gradient is the total derivative, through later
-// encoder blocks too, and all maps move at once.
+// encoder blocks too, and all maps move at once. Of attributes y [B, K] the
+// binary cross-entropies are summed.
 func (m *Model) Optimized(p *nn.Pass, f nn.Features, t, y, alpha *Node) nn.Features {
-	loss := ReduceAllSum(nn.CrossEntropy(m.Logits(p, f, t), y))
+	loss := ReduceAllSum(m.summedClassLoss(m.Logits(p, f, t), y))
 	maps := f.Maps()
 	moved := make([]*Node, len(maps))
 	for i, gradient := range Gradient(loss, maps...) {
@@ -24,9 +25,25 @@ func (m *Model) Optimized(p *nn.Pass, f nn.Features, t, y, alpha *Node) nn.Featu
 	return f.WithMaps(moved)
 }
 
+// summedClassLoss is [Model.ClassLoss] with the sum over attributes in place of the mean.
+func (m *Model) summedClassLoss(logits, y *Node) *Node {
+	if m.Config.Attributes {
+		return nn.BinaryCrossEntropy(logits, y)
+	}
+	return nn.CrossEntropy(logits, y)
+}
+
 // GuidedNoise is the noise decoded from the optimized features, and the
 // logits of the features before they move.
 func (m *Model) GuidedNoise(p *nn.Pass, x, t, y, alpha *Node) (noise, logits *Node) {
-	f := m.UNet.Encode(p, x, t)
+	f := m.Encoder.Encode(p, x, t)
 	return m.UNet.Decode(p, m.Optimized(p, f, t, y, alpha)), m.Logits(p, f, t)
+}
+
+// ClassGradient is ∇_{x_t} Σ_b log c(y|x_t) of the model as a classifier of
+// noised images x [B, H, W, C] at timestep indices t [B], and the logits: what
+// guides a sampler from outside (eq. 12; Dhariwal & Nichol 2021).
+func (m *Model) ClassGradient(p *nn.Pass, x, t, y *Node) (gradient, logits *Node) {
+	logits = m.Logits(p, m.Encoder.Encode(p, x, t), t)
+	return Neg(Gradient(ReduceAllSum(m.summedClassLoss(logits, y)), x)[0]), logits
 }

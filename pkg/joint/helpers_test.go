@@ -98,6 +98,10 @@ func evaluate(t *testing.T, m *Model, build func(p *nn.Pass, in inputs) []*graph
 // inputs of a test's graph function.
 type inputs struct{ x, y, t, noise *graph.Node }
 
+func (in inputs) batch() Batch {
+	return Batch{Images: in.x, Labels: in.y, Steps: in.t, Noise: in.noise}
+}
+
 func tenSteps(t *testing.T) *process.DDPM {
 	t.Helper()
 	betas, err := process.Linear(10, 0.01, 0.3)

@@ -2,11 +2,14 @@ package joint
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 
+	"noisebook/pkg/engine"
 	"noisebook/pkg/nn"
 )
 
@@ -83,7 +86,7 @@ func TestLossTerms(t *testing.T) {
 	terms := func(noisy Noisy, scale float64) map[string]float64 {
 		var names []string
 		out := evaluate(t, m, func(p *nn.Pass, in inputs) []*graph.Node {
-			l := m.Loss(p, Objective{ClassScale: scale, Noisy: noisy}, d, in.x, in.y, in.t, in.noise)
+			l := m.Loss(p, Objective{DiffusionScale: 1, ClassScale: scale, Noisy: noisy}, d, in.batch())
 			var nodes []*graph.Node
 			names = nil
 			for _, term := range []struct {
@@ -165,14 +168,180 @@ func TestValidate(t *testing.T) {
 		o    Objective
 		want string // part of the error, empty for none
 	}{
-		{Objective{ClassScale: 0.001, Noisy: NoisyAdd}, ""},
-		{Objective{Noisy: NoisyNone}, ""},
-		{Objective{Noisy: "both"}, "noisy"},
-		{Objective{ClassScale: -1, Noisy: NoisyNone}, "class_scale"},
+		{Objective{DiffusionScale: 1, ClassScale: 0.001, Noisy: NoisyAdd}, ""},
+		{Objective{DiffusionScale: 1, Noisy: NoisyNone}, ""},
+		{Objective{ClassScale: 1, Noisy: NoisyReplace}, ""},
+		{Objective{DiffusionScale: 1, Noisy: "both"}, "noisy"},
+		{Objective{DiffusionScale: 1, ClassScale: -1, Noisy: NoisyNone}, "class_scale"},
+		{Objective{DiffusionScale: -1, ClassScale: 1, Noisy: NoisyNone}, "diffusion_scale"},
+		{Objective{Noisy: NoisyNone}, "nothing would be trained"},
 	} {
 		err := test.o.Validate()
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: error is %v, want %q", test.o, err, test.want)
+		}
+	}
+}
+
+// A classifier alone has no decoder, and its losses are those of the whole model's encoder and head.
+func TestEncoderOnly(t *testing.T) {
+	whole, d := smallModel(t), tenSteps(t)
+	c := whole.Config
+	c.EncoderOnly = true
+	alone, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alone.UNet != nil || alone.Layout.Size() >= whole.Layout.Size() {
+		t.Fatalf("%d parameters, the whole model has %d", alone.Layout.Size(), whole.Layout.Size())
+	}
+	for _, noisy := range []Noisy{NoisyNone, NoisyAdd, NoisyReplace} {
+		losses := evaluate(t, alone, func(p *nn.Pass, in inputs) []*graph.Node {
+			l := alone.Loss(p, Objective{ClassScale: 0.5, Noisy: noisy}, d, in.batch())
+			class := func(x, t *graph.Node) *graph.Node {
+				return graph.ReduceAllMean(nn.CrossEntropy(alone.Logits(p, alone.Encoder.Encode(p, x, t), t), in.y))
+			}
+			g := in.x.Graph()
+			xt := graph.Add(graph.Mul(At(g, d.SqrtAlphasCumprod, in.t), in.x), graph.Mul(At(g, d.SqrtOneMinusAlphasCumprod, in.t), in.noise))
+			clean, noised := class(in.x, graph.ZerosLike(in.t)), class(xt, in.t)
+			want := map[Noisy]*graph.Node{NoisyNone: clean, NoisyAdd: graph.Add(clean, noised), NoisyReplace: noised}[noisy]
+			return []*graph.Node{l.Total, graph.MulScalar(want, 0.5)}
+		})
+		wantClose(t, string(noisy), losses[0], losses[1], 1e-5)
+	}
+}
+
+// The gradient that guides from outside is that of log p(y|x_t), by finite differences along a direction.
+func TestClassGradientIsTheDerivative(t *testing.T) {
+	m := smallModel(t)
+	const h = 2e-3
+	out := evaluate(t, m, func(p *nn.Pass, in inputs) []*graph.Node {
+		gradient, _ := m.ClassGradient(p, in.x, in.t, in.y)
+		logLikelihood := func(x *graph.Node) *graph.Node {
+			_, logits := m.ClassGradient(p, x, in.t, in.y)
+			return graph.Neg(graph.ReduceAllSum(nn.CrossEntropy(logits, in.y)))
+		}
+		step := graph.MulScalar(in.noise, h)
+		difference := graph.MulScalar(graph.Sub(logLikelihood(graph.Add(in.x, step)), logLikelihood(graph.Sub(in.x, step))), 1/(2*h))
+		return []*graph.Node{graph.ReduceAllSum(graph.Mul(gradient, in.noise)), difference}
+	})
+	if got, want := float64(out[0][0]), float64(out[1][0]); math.Abs(got-want) > 1e-2*math.Max(1, math.Abs(want)) {
+		t.Errorf("derivative %g, by differences %g", got, want)
+	}
+}
+
+// Algorithm 1's step is the total derivative of the summed loss by each feature
+// map: a change of the input convolution's map reaches the loss through every
+// later block. The derivative by the middle map alone is checked by differences.
+func TestOptimizedIsTheDerivative(t *testing.T) {
+	m := smallModel(t)
+	const h = 1e-2
+	out := evaluate(t, m, func(p *nn.Pass, in inputs) []*graph.Node {
+		f := m.Encoder.Encode(p, in.x, in.t)
+		moved := m.Optimized(p, f, in.t, in.y, graph.Const(in.x.Graph(), float32(1)))
+		gradient := graph.Sub(moved.Middle, f.Middle)
+		loss := func(middle *graph.Node) *graph.Node {
+			changed := f
+			changed.Middle = middle
+			return graph.ReduceAllSum(nn.CrossEntropy(m.Logits(p, changed, in.t), in.y))
+		}
+		direction := graph.Sin(graph.MulScalar(f.Middle, 7))
+		step := graph.MulScalar(direction, h)
+		difference := graph.MulScalar(graph.Sub(loss(graph.Add(f.Middle, step)), loss(graph.Sub(f.Middle, step))), 1/(2*h))
+		return []*graph.Node{graph.ReduceAllSum(graph.Mul(gradient, direction)), difference}
+	})
+	if got, want := float64(out[0][0]), float64(out[1][0]); math.Abs(got-want) > 1e-2*math.Max(1, math.Abs(want)) {
+		t.Errorf("derivative %g, by differences %g", got, want)
+	}
+}
+
+// With all labels known the semi-supervised loss and its gradient are those of
+// the clean objective; with an empty buffer they are the diffusion's alone.
+func TestSemiLoss(t *testing.T) {
+	m, d := smallModel(t), tenSteps(t)
+	objective := Objective{DiffusionScale: 1, ClassScale: 0.25, Noisy: NoisyNone}
+	out := evaluate(t, m, func(p *nn.Pass, in inputs) []*graph.Node {
+		semi := func(weight float32) *graph.Node {
+			return m.SemiLoss(p, objective, d, in.batch(), in.x, in.y, graph.Const(in.x.Graph(), weight)).Total
+		}
+		full := m.Loss(p, objective, d, in.batch())
+		nodes := []*graph.Node{full.Total, semi(1), full.Diffusion, semi(0)}
+		for _, loss := range nodes[:4] {
+			nodes = append(nodes, p.Gradient(loss))
+		}
+		return nodes
+	})
+	wantClose(t, "all labels", out[1], out[0], 1e-6)
+	wantClose(t, "no labels", out[3], out[2], 1e-6)
+	wantClose(t, "gradient of all labels", out[5], out[4], 1e-5)
+	wantClose(t, "gradient of no labels", out[7], out[6], 1e-5)
+}
+
+// An empty buffer leaves the head's running statistics alone; a full one moves them.
+func TestEmptyBufferKeepsStatistics(t *testing.T) {
+	m, d := smallModel(t), tenSteps(t)
+	e, err := goEngine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := e.NewProgram("test", func(_ *graph.Graph, in []*graph.Node) []*graph.Node {
+		p := nn.Train(nn.NewWeights(m.Layout, in[0]), nn.NewWeights(m.Statistics, in[1]), in[2])
+		b := inputs{in[3], in[4], in[5], in[3]}.batch()
+		l := m.SemiLoss(p, Objective{DiffusionScale: 1, ClassScale: 1, Noisy: NoisyNone}, d, b, in[3], in[4], in[6])
+		return []*graph.Node{p.Statistics(), l.Total}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Finalize()
+	weights, statistics := livelyWeights(m)
+	image := tensors.FromFlatDataAndDimensions(normal(4, testBatch*testSide*testSide), testBatch, testSide, testSide, 1)
+	for weight, moves := range map[float32]bool{0: false, 1: true} {
+		random, err := engine.RandomState(1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outputs, err := program.Call(weights, statistics, random, image, []int32{2, 0}, []int32{1, 8}, weight)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := tensors.CopyFlatData[float32](outputs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if moved := !slices.Equal(after, statistics); moved != moves {
+			t.Errorf("weight %g: statistics moved: %v", weight, moved)
+		}
+	}
+}
+
+// Attributes are judged one by one: the loss is the mean of binary cross-entropies.
+func TestAttributes(t *testing.T) {
+	c := smallModel(t).Config
+	c.Attributes = true
+	m, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := evaluate(t, m, func(p *nn.Pass, in inputs) []*graph.Node {
+		g := in.x.Graph()
+		y := graph.Const(g, [][]int32{{1, 0, 1}, {0, 0, 1}})
+		logits := m.Logits(p, m.Encoder.Encode(p, in.x, in.t), in.t)
+		return []*graph.Node{m.ClassLoss(logits, y), logits, m.ClassLoss(graph.MulScalar(logits, 1e4), y)}
+	})
+	labels := [][]float64{{1, 0, 1}, {0, 0, 1}}
+	for i, row := range labels {
+		sum := 0.0
+		for k, y := range row {
+			x := float64(out[1][i*testClasses+k])
+			p := 1 / (1 + math.Exp(-x))
+			sum -= y*math.Log(p) + (1-y)*math.Log(1-p)
+		}
+		if got, want := float64(out[0][i]), sum/testClasses; math.Abs(got-want) > 1e-5*math.Max(1, want) {
+			t.Errorf("image %d: loss %g, want %g", i, got, want)
+		}
+		if v := float64(out[2][i]); math.IsNaN(v) || math.IsInf(v, 0) {
+			t.Errorf("image %d: large logits give %g", i, v)
 		}
 	}
 }

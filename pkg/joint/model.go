@@ -16,14 +16,19 @@ import (
 // Config is the shape of a joint model.
 type Config struct {
 	UNet        nn.UNetConfig `json:"unet"`
-	Classes     int           `json:"classes"`
+	Classes     int           `json:"classes"`      // or attributes
 	HeadDropout float64       `json:"head_dropout"` // the authors' code has 0.7
+	// Attributes says that an image has any number of the classes (CelebA's 40
+	// attributes): the head's outputs are then logits of independent sigmoids.
+	Attributes bool `json:"attributes,omitempty"`
+	// EncoderOnly leaves the decoder out: a classifier that stands alone.
+	EncoderOnly bool `json:"encoder_only,omitempty"`
 }
 
 // Validate says what is wrong, by field.
 func (c Config) Validate() error {
 	switch {
-	case c.Classes < 2:
+	case c.Classes < 2 && !c.Attributes, c.Classes < 1:
 		return fmt.Errorf("classes is %d: it must be at least 2", c.Classes)
 	case c.HeadDropout < 0 || c.HeadDropout >= 1:
 		return fmt.Errorf("head_dropout is %g: it must be in [0, 1)", c.HeadDropout)
@@ -36,7 +41,8 @@ type Model struct {
 	Config     Config
 	Layout     *nn.Layout // all trained numbers
 	Statistics *nn.Layout // running statistics of the head's batch norms
-	UNet       *nn.UNet
+	Encoder    *nn.Encoder
+	UNet       *nn.UNet // nil for an encoder only
 	head       head
 }
 
@@ -46,12 +52,16 @@ func New(c Config) (*Model, error) {
 		return nil, fmt.Errorf("joint: %w", err)
 	}
 	m := &Model{Config: c, Layout: &nn.Layout{}, Statistics: &nn.Layout{}}
-	unet, err := nn.NewUNet(m.Layout, c.UNet)
+	var err error
+	if c.EncoderOnly {
+		m.Encoder, err = nn.NewEncoder(m.Layout, c.UNet)
+	} else if m.UNet, err = nn.NewUNet(m.Layout, c.UNet); err == nil {
+		m.Encoder = m.UNet.Encoder
+	}
 	if err != nil {
 		return nil, fmt.Errorf("joint: %w", err)
 	}
-	m.UNet = unet
-	m.head = newHead(m.Layout, m.Statistics, unet.FeatureWidth(), c)
+	m.head = newHead(m.Layout, m.Statistics, m.Encoder.FeatureWidth(), c)
 	return m, nil
 }
 
@@ -73,7 +83,20 @@ func (m *Model) Pool(f nn.Features, t *Node) *Node {
 
 // Logits classifies features taken at timestep indices t [B]: [B, classes].
 func (m *Model) Logits(p *nn.Pass, f nn.Features, t *Node) *Node {
-	return m.head.forward(p, m.Pool(f, t))
+	return m.LogitsOf(p, m.Pool(f, t))
+}
+
+// LogitsOf is the head on pooled features z [B, FeatureWidth + 1]: [B, classes].
+func (m *Model) LogitsOf(p *nn.Pass, z *Node) *Node { return m.head.forward(p, z) }
+
+// ClassLoss is how far logits [B, K] are from labels y, in nats, each example
+// [B]: the cross-entropy with classes [B], or of attributes [B, K] (0 or 1) the
+// mean of their binary cross-entropies.
+func (m *Model) ClassLoss(logits, y *Node) *Node {
+	if m.Config.Attributes {
+		return ReduceMean(nn.BinaryCrossEntropy(logits, y), -1)
+	}
+	return nn.CrossEntropy(logits, y)
 }
 
 // head is g_ω: dropout, batch norm, linear to half the features, leaky ReLU,

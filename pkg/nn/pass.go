@@ -179,6 +179,17 @@ func (p *Pass) keep(rate float64, dimensions []int) *Node {
 	return GreaterOrEqual(x, Scalar(g, dtypes.Uint32, uint32(rate*(1<<32))))
 }
 
+// KeepStatistics takes the updates of running statistics so far by a share, a
+// scalar in [0, 1]: 0 leaves the statistics as they were before the pass.
+func (p *Pass) KeepStatistics(share *Node) {
+	for _, q := range p.statistics.layout.parameters {
+		if updated, ok := p.updates[q.Offset]; ok {
+			old := p.statistics.Of(q)
+			p.updates[q.Offset] = Add(old, Mul(share, Sub(Reshape(updated, q.Shape...), old)))
+		}
+	}
+}
+
 // Statistics returns the flat vector of running statistics after the pass.
 func (p *Pass) Statistics() *Node {
 	return p.statistics.layout.join(p.flat.Graph(), func(q Param) *Node {

@@ -52,17 +52,23 @@ func (c UNetConfig) Validate() error {
 // UNet predicts the noise in an image. It is used in two halves, because papers
 // intervene between them: Decode(Encode(x, t)).
 type UNet struct {
+	*Encoder
+	decoder []decoderBlock
+	norm    GroupNorm
+	output  Conv2D
+}
+
+// Encoder is the first half of a [UNet] with its middle: it turns an image into
+// features. A classifier that stands alone has no more of the network.
+type Encoder struct {
 	config    UNetConfig
 	time1     Linear
 	time2     Linear
 	input     Conv2D
-	encoder   []encoderBlock
+	blocks    []encoderBlock
 	middle1   ResidualBlock
 	attention SelfAttention
 	middle2   ResidualBlock
-	decoder   []decoderBlock
-	norm      GroupNorm
-	output    Conv2D
 	channels  []int // of each skip
 }
 
@@ -103,48 +109,60 @@ func (f Features) Slice(from, to int) Features {
 	return out
 }
 
-// NewUNet adds the network's parameters to the layout.
-func NewUNet(l *Layout, c UNetConfig) (*UNet, error) {
+// NewEncoder adds the parameters of a UNet's first half to the layout.
+func NewEncoder(l *Layout, c UNetConfig) (*Encoder, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("nn: UNet: %w", err)
 	}
-	u := &UNet{config: c}
+	e := &Encoder{config: c}
 	embedding := 4 * c.Width
 	pixel := c.Channels * c.Patch * c.Patch
-	u.time1 = NewLinear(l, "time.0", c.Width, embedding)
-	u.time2 = NewLinear(l, "time.1", embedding, embedding)
+	e.time1 = NewLinear(l, "time.0", c.Width, embedding)
+	e.time2 = NewLinear(l, "time.1", embedding, embedding)
 
 	channels, factor := c.Multipliers[0]*c.Width, 1
-	u.input = NewConv2D(l, "encoder.0.conv", 3, pixel, channels, Conv2DOptions{})
-	u.channels = []int{channels}
-	attentionHere := func(name string, channels int) *SelfAttention {
-		if !slices.Contains(c.AttentionAt, factor) {
-			return nil
-		}
-		a := NewSelfAttention(l, name+".attention", c.NormGroups, c.Heads, channels)
-		return &a
-	}
+	e.input = NewConv2D(l, "encoder.0.conv", 3, pixel, channels, Conv2DOptions{})
+	e.channels = []int{channels}
 	for level, m := range c.Multipliers {
 		for range c.Blocks {
-			name := fmt.Sprintf("encoder.%d", len(u.channels))
+			name := fmt.Sprintf("encoder.%d", len(e.channels))
 			r := NewResidualBlock(l, name+".residual", c, channels, m*c.Width)
 			channels = m * c.Width
-			u.encoder = append(u.encoder, encoderBlock{residual: &r, attention: attentionHere(name, channels)})
-			u.channels = append(u.channels, channels)
+			e.blocks = append(e.blocks, encoderBlock{residual: &r, attention: c.attentionAt(l, name, factor, channels)})
+			e.channels = append(e.channels, channels)
 		}
 		if level < len(c.Multipliers)-1 {
-			d := NewConv2D(l, fmt.Sprintf("encoder.%d.downsample", len(u.channels)), 3, channels, channels, Conv2DOptions{Stride: 2})
-			u.encoder = append(u.encoder, encoderBlock{downsample: &d})
-			u.channels = append(u.channels, channels)
+			d := NewConv2D(l, fmt.Sprintf("encoder.%d.downsample", len(e.channels)), 3, channels, channels, Conv2DOptions{Stride: 2})
+			e.blocks = append(e.blocks, encoderBlock{downsample: &d})
+			e.channels = append(e.channels, channels)
 			factor *= 2
 		}
 	}
 
-	u.middle1 = NewResidualBlock(l, "middle.0.residual", c, channels, channels)
-	u.attention = NewSelfAttention(l, "middle.1.attention", c.NormGroups, c.Heads, channels)
-	u.middle2 = NewResidualBlock(l, "middle.2.residual", c, channels, channels)
+	e.middle1 = NewResidualBlock(l, "middle.0.residual", c, channels, channels)
+	e.attention = NewSelfAttention(l, "middle.1.attention", c.NormGroups, c.Heads, channels)
+	e.middle2 = NewResidualBlock(l, "middle.2.residual", c, channels, channels)
+	return e, nil
+}
 
+// attentionAt adds the self-attention that follows a block at a downsampling factor, if any does.
+func (c UNetConfig) attentionAt(l *Layout, name string, factor, channels int) *SelfAttention {
+	if !slices.Contains(c.AttentionAt, factor) {
+		return nil
+	}
+	a := NewSelfAttention(l, name+".attention", c.NormGroups, c.Heads, channels)
+	return &a
+}
+
+// NewUNet adds the network's parameters to the layout, the encoder's first.
+func NewUNet(l *Layout, c UNetConfig) (*UNet, error) {
+	encoder, err := NewEncoder(l, c)
+	if err != nil {
+		return nil, err
+	}
+	u := &UNet{Encoder: encoder}
 	skip := len(u.channels)
+	channels, factor := u.channels[skip-1], 1<<(len(c.Multipliers)-1)
 	for level := len(c.Multipliers) - 1; level >= 0; level-- {
 		for i := range c.Blocks + 1 {
 			skip--
@@ -152,7 +170,7 @@ func NewUNet(l *Layout, c UNetConfig) (*UNet, error) {
 			out := c.Multipliers[level] * c.Width
 			block := decoderBlock{residual: NewResidualBlock(l, name+".residual", c, channels+u.channels[skip], out)}
 			channels = out
-			block.attention = attentionHere(name, channels)
+			block.attention = c.attentionAt(l, name, factor, channels)
 			if level > 0 && i == c.Blocks {
 				up := NewConv2D(l, name+".upsample", 3, channels, channels, Conv2DOptions{})
 				block.upsample = &up
@@ -162,42 +180,42 @@ func NewUNet(l *Layout, c UNetConfig) (*UNet, error) {
 		}
 	}
 	u.norm = NewGroupNorm(l, "output.norm", c.NormGroups, channels)
-	u.output = NewConv2D(l, "output.conv", 3, channels, pixel, Conv2DOptions{Zero: true})
+	u.output = NewConv2D(l, "output.conv", 3, channels, c.Channels*c.Patch*c.Patch, Conv2DOptions{Zero: true})
 	return u, nil
 }
 
 // Config is what the network was made from.
-func (u *UNet) Config() UNetConfig { return u.config }
+func (e *Encoder) Config() UNetConfig { return e.config }
 
 // FeatureWidth is the size of the pooled features: the sum of all maps' channels.
-func (u *UNet) FeatureWidth() int {
-	width := u.channels[len(u.channels)-1] // the middle block's
-	for _, c := range u.channels {
+func (e *Encoder) FeatureWidth() int {
+	width := e.channels[len(e.channels)-1] // the middle block's
+	for _, c := range e.channels {
 		width += c
 	}
 	return width
 }
 
 // Embed maps timestep indices [B] to the conditioning vector [B, 4·width].
-func (u *UNet) Embed(p *Pass, t *Node) *Node {
-	return u.time2.Forward(p, SiLU(u.time1.Forward(p, SinusoidalEmbedding(t, u.config.Width))))
+func (e *Encoder) Embed(p *Pass, t *Node) *Node {
+	return e.time2.Forward(p, SiLU(e.time1.Forward(p, SinusoidalEmbedding(t, e.config.Width))))
 }
 
 // Encode maps images [B, H, W, C] at timestep indices [B] to features.
-func (u *UNet) Encode(p *Pass, x, t *Node) Features {
+func (e *Encoder) Encode(p *Pass, x, t *Node) Features {
 	defer engine.InLayer("unet.encode")
-	f := Features{Embedding: u.Embed(p, t)}
-	h := u.input.Forward(p, fold(x, u.config.Patch))
+	f := Features{Embedding: e.Embed(p, t)}
+	h := e.input.Forward(p, fold(x, e.config.Patch))
 	f.Skips = []*Node{h}
-	for _, block := range u.encoder {
+	for _, block := range e.blocks {
 		h = block.forward(p, h, f.Embedding)
 		f.Skips = append(f.Skips, h)
 	}
-	h = u.middle1.Forward(p, h, f.Embedding)
+	h = e.middle1.Forward(p, h, f.Embedding)
 	p.observe("middle.0", h)
-	h = u.attention.Forward(p, h)
+	h = e.attention.Forward(p, h)
 	p.observe("middle.1", h)
-	f.Middle = u.middle2.Forward(p, h, f.Embedding)
+	f.Middle = e.middle2.Forward(p, h, f.Embedding)
 	return f
 }
 

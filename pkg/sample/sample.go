@@ -70,10 +70,22 @@ func (c Config) plan(chain *process.DDPM) (*process.DDPM, []process.CleanStep, e
 	return chain, steps, err
 }
 
-// Predict builds the graph of a noise prediction: the network's flat weights
-// and statistics, images x [B, H, W, C] at timestep indices t [B], and what
-// Run was given as extra inputs.
-type Predict func(weights, statistics, x, t *graph.Node, extra []*graph.Node) (noise *graph.Node)
+// Prediction is what a network says of noised images.
+type Prediction struct {
+	Noise *graph.Node // ε̂, of the images' shape
+	// Gradient, if there is one, is s·∇ log p(y|x_t), of the images' shape: it
+	// moves the mean of an ancestral step by Σ times itself (classifier guidance,
+	// eq. 12 of Joint Diffusion; Dhariwal & Nichol 2021, algorithm 1). A step
+	// without fresh noise is not moved.
+	Gradient *graph.Node
+	// Trace, if there is one, is handed to Draw's Trace after each step.
+	Trace *graph.Node
+}
+
+// Predict builds the graph of a prediction: the network's flat weights and
+// statistics, images x [B, H, W, C] at timestep indices t [B], and the extra
+// inputs of a [Draw].
+type Predict func(weights, statistics, x, t *graph.Node, extra []*graph.Node) Prediction
 
 // Sampler is a compiled reverse step over a chain.
 type Sampler struct {
@@ -109,7 +121,8 @@ func New(e *engine.Engine, chain *process.DDPM, predict Predict, batch, height, 
 		k := func(i int) *graph.Node { return graph.Slice(coefficients, graph.AxisElem(i)) }
 		of := func(i int) *graph.Node { return graph.Reshape(k(i), 1, 1, 1, 1) }
 
-		noise := predict(weights, statistics, x, graph.BroadcastToDims(t, batch), extra)
+		predicted := predict(weights, statistics, x, graph.BroadcastToDims(t, batch), extra)
+		noise := predicted.Noise
 		clean := graph.Div(graph.Sub(x, graph.Mul(of(coefficientStd), noise)), of(coefficientMean))
 		if c.Clip {
 			clean = graph.ClipScalar(clean, -1, 1)
@@ -117,7 +130,14 @@ func New(e *engine.Engine, chain *process.DDPM, predict Predict, batch, height, 
 		}
 		_, fresh := graph.RandomNormal(random, x.Shape())
 		next := graph.Add(graph.Mul(of(coefficientClean), clean), graph.Mul(of(coefficientNoise), noise))
-		return []*graph.Node{graph.Add(next, graph.Mul(of(coefficientFresh), fresh))}
+		if predicted.Gradient != nil {
+			next = graph.Add(next, graph.Mul(graph.Square(of(coefficientFresh)), predicted.Gradient))
+		}
+		outputs := []*graph.Node{graph.Add(next, graph.Mul(of(coefficientFresh), fresh))}
+		if predicted.Trace != nil {
+			outputs = append(outputs, predicted.Trace)
+		}
+		return outputs
 	})
 	if err != nil {
 		return nil, err
@@ -131,28 +151,54 @@ func (s *Sampler) Steps() int { return len(s.steps) }
 // Finalize frees the compiled step.
 func (s *Sampler) Finalize() { s.program.Finalize() }
 
-// Run samples one batch from the prior and returns its images, row-major
-// [B, H, W, C], unclipped. Random numbers follow from the seed alone, so the
-// same seed with another guide starts from the same noise. After each step it
-// calls progress, which may be nil.
-func (s *Sampler) Run(ctx context.Context, weights, statistics *tensors.Tensor, seed uint64, progress func(step, total int), extra ...*tensors.Tensor) ([]float32, error) {
-	return s.RunFrom(ctx, priorNoise(s.shape.Size(), seed), 0, weights, statistics, seed, progress, extra...)
+// Timestep is the chain's timestep that a step starts from.
+func (s *Sampler) Timestep(step int) int { return s.steps[step].From }
+
+// StepFrom is the first step that starts from timestep t of the chain or a
+// cleaner one; Steps if there is none.
+func (s *Sampler) StepFrom(t int) int {
+	for i, step := range s.steps {
+		if step.From <= t {
+			return i
+		}
+	}
+	return len(s.steps)
 }
 
-// RunFrom samples from given images at the sampler's step number first.
-func (s *Sampler) RunFrom(ctx context.Context, start []float32, first int, weights, statistics *tensors.Tensor, seed uint64, progress func(step, total int), extra ...*tensors.Tensor) ([]float32, error) {
-	x := tensors.FromFlatDataAndDimensions(start, s.shape.Dimensions...)
-	for i := first; i < len(s.steps); i++ {
+// Draw is one use of a sampler.
+type Draw struct {
+	Weights, Statistics *tensors.Tensor
+	Extra               []*tensors.Tensor // inputs of the predictor
+
+	// Seed gives all random numbers, those of the start and of each step, so that
+	// equal seeds with another guide start from the same noise.
+	Seed uint64
+	// Start are images [B, H, W, C] noised as step First takes them, row-major;
+	// nil draws from the prior.
+	Start []float32
+	First int
+
+	Progress func(step, total int)           // after each step; may be nil
+	Trace    func(step int, trace []float32) // what a predictor traces, after each step; may be nil
+}
+
+// Run samples one batch and returns its images, row-major [B, H, W, C], unclipped.
+func (s *Sampler) Run(ctx context.Context, d Draw) ([]float32, error) {
+	if d.Start == nil {
+		d.Start = priorNoise(s.shape.Size(), d.Seed)
+	}
+	x := tensors.FromFlatDataAndDimensions(d.Start, s.shape.Dimensions...)
+	for i := d.First; i < len(s.steps); i++ {
 		if err := ctx.Err(); err != nil {
 			x.FinalizeAll()
 			return nil, err
 		}
-		random, err := engine.RandomState(seed, uint64(i))
+		random, err := engine.RandomState(d.Seed, uint64(i))
 		if err != nil {
 			return nil, err
 		}
-		args := []any{weights, statistics, x, int32(s.steps[i].From), coefficients(s.steps[i]), random}
-		for _, t := range extra {
+		args := []any{d.Weights, d.Statistics, x, int32(s.steps[i].From), coefficients(s.steps[i]), random}
+		for _, t := range d.Extra {
 			args = append(args, t)
 		}
 		outputs, err := s.program.Call(args...)
@@ -162,12 +208,30 @@ func (s *Sampler) RunFrom(ctx context.Context, start []float32, first int, weigh
 			return nil, err
 		}
 		x = outputs[0]
-		if progress != nil {
-			progress(i+1, len(s.steps))
+		for _, traced := range outputs[1:] {
+			values, err := tensors.CopyFlatData[float32](traced)
+			traced.FinalizeAll()
+			if err != nil {
+				return nil, err
+			}
+			if d.Trace != nil {
+				d.Trace(i, values)
+			}
+		}
+		if d.Progress != nil {
+			d.Progress(i+1, len(s.steps))
 		}
 	}
 	defer x.FinalizeAll()
 	return tensors.CopyFlatData[float32](x)
+}
+
+// Noised diffuses a clean image to what step takes, in place: x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε.
+func (s *Sampler) Noised(step int, image []float32, noise func() float64) {
+	at := s.steps[step].At
+	for i, v := range image {
+		image[i] = float32(at.Diffuse(float64(v), noise()))
+	}
 }
 
 func coefficients(step process.CleanStep) []float32 {

@@ -44,7 +44,7 @@ func chainOf(t *testing.T, steps int) *process.DDPM {
 //
 // It reads mean and deviation from the weights, so that Run must hand them on.
 func gaussian(chain *process.DDPM) Predict {
-	return func(weights, _, x, t *graph.Node, _ []*graph.Node) *graph.Node {
+	return func(weights, _, x, t *graph.Node, _ []*graph.Node) Prediction {
 		at := func(table []float64) *graph.Node {
 			values := graph.Gather(graph.ConstAsDType(x.Graph(), dtypes.Float32, table), graph.InsertAxes(t, -1))
 			return graph.Reshape(values, -1, 1, 1, 1)
@@ -52,7 +52,7 @@ func gaussian(chain *process.DDPM) Predict {
 		of := func(i int) *graph.Node { return graph.Reshape(graph.Slice(weights, graph.AxisElem(i)), 1, 1, 1, 1) }
 		signal, noise := at(chain.SqrtAlphasCumprod), at(chain.SqrtOneMinusAlphasCumprod)
 		variance := graph.Add(graph.Square(graph.Mul(signal, of(1))), graph.Square(noise))
-		return graph.Div(graph.Mul(noise, graph.Sub(x, graph.Mul(signal, of(0)))), variance)
+		return Prediction{Noise: graph.Div(graph.Mul(noise, graph.Sub(x, graph.Mul(signal, of(0)))), variance)}
 	}
 }
 
@@ -62,7 +62,7 @@ const testMean, testDeviation = 0.3, 0.5
 func run(t *testing.T, chain *process.DDPM, predict Predict, c Config, seed uint64, extra ...*tensors.Tensor) []float32 {
 	t.Helper()
 	s, weights, statistics := newSampler(t, chain, predict, c)
-	x, err := s.Run(t.Context(), weights, statistics, seed, nil, extra...)
+	x, err := s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: seed, Extra: extra})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestDDIMIsDeterministic(t *testing.T) {
 	start := priorNoise(4000, 9)
 	from := func(c Config, seed uint64) []float32 {
 		s, weights, statistics := newSampler(t, chain, gaussian(chain), c)
-		x, err := s.RunFrom(t.Context(), start, 0, weights, statistics, seed, nil)
+		x, err := s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: seed, Start: start})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,9 @@ func TestEqualSeedsStartEqual(t *testing.T) {
 	chain := chainOf(t, 1000)
 	// One step from pure noise with the prediction ε̂ = x: x̂_0 is a multiple of the start.
 	echo := func(scale float64) Predict {
-		return func(_, _, x, _ *graph.Node, _ []*graph.Node) *graph.Node { return graph.MulScalar(x, scale) }
+		return func(_, _, x, _ *graph.Node, _ []*graph.Node) Prediction {
+			return Prediction{Noise: graph.MulScalar(x, scale)}
+		}
 	}
 	one := Config{Method: DDIM, Steps: 1}
 	at := chain.Marginal(999)
@@ -209,7 +211,9 @@ func TestEqualSeedsStartEqual(t *testing.T) {
 
 func TestClipKeepsTheCleanImageInRange(t *testing.T) {
 	chain := chainOf(t, 30)
-	wild := func(_, _, x, _ *graph.Node, _ []*graph.Node) *graph.Node { return graph.MulScalar(x, -3) }
+	wild := func(_, _, x, _ *graph.Node, _ []*graph.Node) Prediction {
+		return Prediction{Noise: graph.MulScalar(x, -3)}
+	}
 	for _, method := range []Method{Ancestral, DDIM} {
 		for i, v := range run(t, chain, wild, Config{Method: method, Clip: true}, 1) {
 			if v < -1 || v > 1 {
@@ -226,16 +230,16 @@ func TestClipKeepsTheCleanImageInRange(t *testing.T) {
 // the next x is Clean·1 + Noise·(10 − mean)/std.
 func TestClippedStepRecomputesTheNoise(t *testing.T) {
 	chain := chainOf(t, 30)
-	zero := func(_, _, x, _ *graph.Node, _ []*graph.Node) *graph.Node { return graph.ZerosLike(x) }
+	zero := func(_, _, x, _ *graph.Node, _ []*graph.Node) Prediction { return Prediction{Noise: graph.ZerosLike(x)} }
 	s, weights, statistics := newSampler(t, chain, zero, Config{Method: DDIM, Clip: true, Steps: 2})
-	x, err := s.RunFrom(t.Context(), slices.Repeat([]float32{10}, 4000), 1, weights, statistics, 1, nil)
+	x, err := s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1, Start: slices.Repeat([]float32{10}, 4000), First: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if x[0] != 1 {
 		t.Errorf("the last step from 10 gives %g, want 1", x[0])
 	}
-	x, err = s.RunFrom(t.Context(), slices.Repeat([]float32{10}, 4000), 0, weights, statistics, 1, nil)
+	x, err = s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1, Start: slices.Repeat([]float32{10}, 4000)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,11 +280,11 @@ func TestPlanVisitsBothEnds(t *testing.T) {
 // The network is told the chain's own timesteps, not the numbers of the respaced steps.
 func TestPredictorSeesTheChainsTimesteps(t *testing.T) {
 	chain := chainOf(t, 100)
-	tells := func(_, _, x, t *graph.Node, _ []*graph.Node) *graph.Node {
-		return graph.Mul(graph.OnesLike(x), graph.Reshape(graph.ConvertDType(t, dtypes.Float32), -1, 1, 1, 1))
+	tells := func(_, _, x, t *graph.Node, _ []*graph.Node) Prediction {
+		return Prediction{Noise: graph.Mul(graph.OnesLike(x), graph.Reshape(graph.ConvertDType(t, dtypes.Float32), -1, 1, 1, 1))}
 	}
 	s, weights, statistics := newSampler(t, chain, tells, Config{Method: DDIM, Steps: 3})
-	x, err := s.RunFrom(t.Context(), make([]float32, 4000), 0, weights, statistics, 1, nil)
+	x, err := s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1, Start: make([]float32, 4000)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,8 +300,8 @@ func TestPredictorSeesTheChainsTimesteps(t *testing.T) {
 
 func TestExtraInputs(t *testing.T) {
 	chain := chainOf(t, 25)
-	shifted := func(weights, statistics, x, t *graph.Node, extra []*graph.Node) *graph.Node {
-		return graph.Add(gaussian(chain)(weights, statistics, x, t, nil), extra[0])
+	shifted := func(weights, statistics, x, t *graph.Node, extra []*graph.Node) Prediction {
+		return Prediction{Noise: graph.Add(gaussian(chain)(weights, statistics, x, t, nil).Noise, extra[0])}
 	}
 	c := Config{Method: DDIM}
 	plain := run(t, chain, gaussian(chain), c, 1)
@@ -314,14 +318,14 @@ func TestProgressAndCancellation(t *testing.T) {
 	s, weights, statistics := newSampler(t, chain, gaussian(chain), Config{Method: DDIM})
 	ctx, cancel := context.WithCancel(t.Context())
 	var seen []int
-	_, err := s.Run(ctx, weights, statistics, 1, func(step, total int) {
+	_, err := s.Run(ctx, Draw{Weights: weights, Statistics: statistics, Seed: 1, Progress: func(step, total int) {
 		if seen = append(seen, step); total != s.Steps() {
 			t.Errorf("total is %d, want %d", total, s.Steps())
 		}
 		if step == 3 {
 			cancel()
 		}
-	})
+	}})
 	if !errors.Is(err, context.Canceled) || !slices.Equal(seen, []int{1, 2, 3}) {
 		t.Errorf("%v after steps %v, want the context's error after three", err, seen)
 	}
@@ -343,5 +347,61 @@ func TestRefusedConfigs(t *testing.T) {
 		if _, err := New(e, chain, gaussian(chain), 1, 1, 1, 1, c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", c, err, want)
 		}
+	}
+}
+
+// Guidance by the gradient of log p(y|x) moves a Gaussian's samples as Bayes's
+// rule says: with p(y|x) ∝ exp(k·x) a N(m, d²) becomes N(m + k·d², d²). The exact
+// gradient at x_t is k·∂E[x_0|x_t]/∂x_t, and every ancestral step is moved by Σ times it.
+func TestGradientMovesTheMean(t *testing.T) {
+	chain := chainOf(t, 400)
+	const k = 0.8
+	guided := func(weights, statistics, x, t *graph.Node, extra []*graph.Node) Prediction {
+		p := gaussian(chain)(weights, statistics, x, t, nil)
+		at := func(table []float64) *graph.Node {
+			values := graph.Gather(graph.ConstAsDType(x.Graph(), dtypes.Float32, table), graph.InsertAxes(t, -1))
+			return graph.Reshape(values, -1, 1, 1, 1)
+		}
+		signal, noise := at(chain.SqrtAlphasCumprod), at(chain.SqrtOneMinusAlphasCumprod)
+		const variance = testDeviation * testDeviation
+		slope := graph.Div(graph.MulScalar(signal, variance), graph.Add(graph.MulScalar(graph.Square(signal), variance), graph.Square(noise)))
+		p.Gradient = graph.Mul(graph.OnesLike(x), graph.MulScalar(slope, k))
+		return p
+	}
+	mean, deviation := moments(run(t, chain, guided, Config{Method: Ancestral, Variance: process.FixedSmall}, 1))
+	if want := testMean + k*testDeviation*testDeviation; math.Abs(mean-want) > 4*testDeviation/math.Sqrt(4000)+0.01 {
+		t.Errorf("mean %.4f, want %.4f", mean, want)
+	}
+	if math.Abs(deviation-testDeviation) > 0.05 {
+		t.Errorf("deviation %.4f, want %g", deviation, testDeviation)
+	}
+}
+
+func TestTraceAndStart(t *testing.T) {
+	chain := chainOf(t, 50)
+	traced := func(weights, statistics, x, t *graph.Node, extra []*graph.Node) Prediction {
+		p := gaussian(chain)(weights, statistics, x, t, nil)
+		p.Trace = graph.Reshape(graph.ReduceAllMean(graph.ConvertDType(t, dtypes.Float32)), 1)
+		return p
+	}
+	s, weights, statistics := newSampler(t, chain, traced, Config{Method: Ancestral, Variance: process.FixedSmall, Steps: 10})
+	first := s.StepFrom(20)
+	if s.Timestep(first) > 20 || s.Timestep(first-1) <= 20 || s.StepFrom(-1) != s.Steps() {
+		t.Fatalf("step %d starts from timestep %d, the one before from %d", first, s.Timestep(first), s.Timestep(first-1))
+	}
+	image := make([]float32, 4000)
+	s.Noised(first, image, func() float64 { return 1 })
+	if want := chain.Marginal(s.Timestep(first)).Std; math.Abs(float64(image[0])-want) > 1e-6 {
+		t.Errorf("black with noise 1 is %g, want %g", image[0], want)
+	}
+	var seen []int
+	_, err := s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1, Start: image, First: first,
+		Trace: func(step int, trace []float32) {
+			if seen = append(seen, step); int(trace[0]) != s.Timestep(step) {
+				t.Errorf("step %d traces timestep %g, want %d", step, trace[0], s.Timestep(step))
+			}
+		}})
+	if err != nil || len(seen) != s.Steps()-first || seen[0] != first {
+		t.Errorf("steps %v, %v", seen, err)
 	}
 }

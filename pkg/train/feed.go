@@ -45,18 +45,18 @@ type feed struct {
 }
 
 // newFeed makes room for batches on devices; start begins to fill it.
-func newFeed(e *engine.Engine, c Config, batches Batches, image [3]int, devices int) (*feed, error) {
-	size := batches.Size()
+func newFeed(e *engine.Engine, c Config, batches Batches, of example, devices int) (*feed, error) {
+	size, image := batches.Size(), of.image
 	f := &feed{
 		engine: e, config: c, batches: batches, source: rand.NewSource(0).(rand.Source64),
-		images: make([]float32, size*image[0]*image[1]*image[2]), labels: make([]int32, size),
+		images: make([]float32, size*image[0]*image[1]*image[2]), labels: make([]int32, size*max(of.attributes, 1)),
 		ready: make(chan *inputs, 2), spare: make(chan *inputs, 2), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	for range cap(f.spare) {
 		set := &inputs{devices: make([][]input, devices)}
 		f.sets = append(f.sets, set)
 		for device := range devices {
-			if err := f.add(set, device, inputShapes(size/devices, image)); err != nil {
+			if err := f.add(set, device, inputShapes(size/devices, of)); err != nil {
 				f.free()
 				return nil, fmt.Errorf("train: room for a batch: %w", err)
 			}
@@ -66,13 +66,25 @@ func newFeed(e *engine.Engine, c Config, batches Batches, image [3]int, devices 
 	return f, nil
 }
 
+// example is the shape of one image and its label.
+type example struct {
+	image      [3]int // height, width, channels
+	attributes int    // 0 for a class
+}
+
+func (n Network) example(image [3]int) example { return example{image, n.Attributes} }
+
 // inputShapes are the shapes of a step's inputs from inRandom on, on a device that has batch images.
-func inputShapes(batch int, image [3]int) [inCount - inRandom]shapes.Shape {
+func inputShapes(batch int, of example) [inCount - inRandom]shapes.Shape {
+	image, labels := of.image, []int{batch}
+	if of.attributes > 0 {
+		labels = append(labels, of.attributes)
+	}
 	return [...]shapes.Shape{
 		inRandom - inRandom:  engine.RandomStateShape,
 		inScalars - inRandom: shapes.Make(dtypes.Float32, scalarCount),
 		inImages - inRandom:  shapes.Make(dtypes.Float32, batch, image[0], image[1], image[2]),
-		inLabels - inRandom:  shapes.Make(dtypes.Int32, batch),
+		inLabels - inRandom:  shapes.Make(dtypes.Int32, labels...),
 	}
 }
 

@@ -98,7 +98,7 @@ func openFeed(t testing.TB, e *engine.Engine, c Config, devices int) (*feed, *da
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := newFeed(e, c, batches, [3]int{28, 28, 1}, devices)
+	f, err := newFeed(e, c, batches, example{image: [3]int{28, 28, 1}}, devices)
 	if err != nil {
 		t.Fatal(err)
 	}

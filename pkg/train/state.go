@@ -29,12 +29,19 @@ const (
 )
 
 func newState(net Network, seed uint64, devices int) (*state, error) {
-	weights := net.Layout.Initialize(seed)
+	weights, statistics := net.Layout.Initialize(seed), net.Statistics.Initialize(seed)
 	if len(weights) == 0 {
 		return nil, fmt.Errorf("train: the network has no parameters")
 	}
+	if from := net.Initial; from != nil {
+		if len(from.Values) != len(weights) || len(from.Statistics) != len(statistics) {
+			return nil, fmt.Errorf("train: the weights to start from have %d numbers and %d statistics, the network %d and %d",
+				len(from.Values), len(from.Statistics), len(weights), len(statistics))
+		}
+		weights, statistics = from.Values, from.Statistics
+	}
 	zeros := func() []float32 { return make([]float32, len(weights)) }
-	return &state{vectors: vectors(devices, weights, zeros(), zeros(), weights, net.Statistics.Initialize(seed))}, nil
+	return &state{vectors: vectors(devices, weights, zeros(), zeros(), weights, statistics)}, nil
 }
 
 func vectors(devices int, values ...[]float32) [][]*tensors.Tensor {

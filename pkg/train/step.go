@@ -153,6 +153,6 @@ func GraphSize(e *engine.Engine, net Network, objective Objective, image [3]int,
 	defer s.Finalize()
 	weights := shapes.Make(dtypes.Float32, net.Layout.Size())
 	all := []shapes.Shape{weights, weights, weights, weights, shapes.Make(dtypes.Float32, net.Statistics.Size())}
-	fed := inputShapes(c.Batch, image)
+	fed := inputShapes(c.Batch, net.example(image))
 	return s.program.Dry(append(all, fed[:]...)...)
 }

@@ -20,10 +20,13 @@ import (
 type Network struct {
 	Layout     *nn.Layout
 	Statistics *nn.Layout // may be empty
+	Attributes int        // numbers in an image's label; 0 says that a label is one class
+	Initial    *Weights   // to start from; nil draws them by the seed
 }
 
 // Objective builds the loss of a batch, images [B, H, W, C] in [−1, 1] with
-// labels [B] (int32), and the terms to report beside it.
+// labels [B], or [B, Attributes] of a network with attributes (int32), and the
+// terms to report beside it.
 type Objective func(p *nn.Pass, images, labels *graph.Node) (loss *graph.Node, terms []Term)
 
 // Term is a named scalar that is logged at each step.
@@ -34,7 +37,7 @@ type Term struct {
 
 // Batches fills a batch by its step alone, so that training resumes anywhere.
 type Batches interface {
-	Size() int
+	Size() int // images
 	Fill(step int, images []float32, labels []int32) error
 }
 
@@ -185,7 +188,7 @@ func Run(ctx context.Context, e *engine.Engine, net Network, objective Objective
 		after = 30 * time.Second
 	}
 	lastSave := time.Now()
-	ahead, err := newFeed(e, c, batches, imageShape, devices)
+	ahead, err := newFeed(e, c, batches, net.example(imageShape), devices)
 	if err != nil {
 		return Trained{}, err
 	}

@@ -17,8 +17,8 @@ func (c *comparison) losses() error {
 		return err
 	}
 	p, err := c.program("parity-losses", func(in example, out *outputs) {
-		objective := joint.Objective{ClassScale: 1, Noisy: joint.NoisyAdd} // its own total is not used
-		l := c.model.Loss(in.pass, objective, c.schedule, in.x0, in.y, in.t, in.noiseQ)
+		objective := joint.Objective{DiffusionScale: 1, ClassScale: 1, Noisy: joint.NoisyAdd} // its own total is not used
+		l := c.model.Loss(in.pass, objective, c.schedule, joint.Batch{Images: in.x0, Labels: in.y, Steps: in.t, Noise: in.noiseQ})
 		out.add("joint/ce_noised", l.Noisy)
 		weighted := graph.Add(graph.Mul(in.more[0], l.Diffusion), graph.Mul(in.more[1], l.Clean))
 		out.add("weighted", weighted)
