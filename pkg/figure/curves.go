@@ -160,7 +160,7 @@ type curveData struct {
 	words  bool // X holds text
 	groups []string
 	panels []panel
-	seeds  [2]int // least and most repetitions at a point
+	seeds  seedRange
 }
 
 // cellOf is the place of an observation in the figure.
@@ -251,7 +251,7 @@ func readCurves(t table.Table, spec CurvesSpec) (curveData, error) {
 				if spec.Seed == "" {
 					c.points[len(c.points)-1].spread = math.NaN()
 				} else {
-					data.countSeeds(len(repetitions))
+					data.seeds.add(len(repetitions))
 				}
 				if spreads != nil {
 					c.points[len(c.points)-1].spread = errorsAt[at]
@@ -285,13 +285,6 @@ func panelAxis(cells []string, inPanel func(row int) bool, scale Scale) (horizon
 		}
 	}
 	return newHorizontal(own, scale)
-}
-
-func (d *curveData) countSeeds(n int) {
-	if d.seeds[0] == 0 || n < d.seeds[0] {
-		d.seeds[0] = n
-	}
-	d.seeds[1] = max(d.seeds[1], n)
 }
 
 // labelColumn reads a column of names; an empty column name means one nameless value.

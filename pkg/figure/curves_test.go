@@ -164,7 +164,7 @@ func TestReadCurvesAggregatesSeeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if data.seeds != [2]int{3, 3} {
+	if data.seeds != (seedRange{3, 3}) {
 		t.Errorf("seeds %v, want three at every point", data.seeds)
 	}
 	precision := data.panels[0].curves[0]
@@ -201,7 +201,7 @@ func TestCurvesGapsAndSingleSeeds(t *testing.T) {
 	if !math.IsNaN(c.points[0].spread) || math.IsNaN(c.points[2].spread) {
 		t.Errorf("spreads %g and %g: one seed has none, two have one", c.points[0].spread, c.points[2].spread)
 	}
-	if got := seedsLabel(spec, data); got != "± 1 sd over 1–2 seeds" {
+	if got := spreadLabel(spec, data); got != "± 1 sd over 1–2 seeds" {
 		t.Errorf("legend says %q", got)
 	}
 	if _, err := Curves(tidy, spec); err != nil {

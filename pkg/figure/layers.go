@@ -53,7 +53,7 @@ func drawSpread(c draw.Canvas, f frame, line curve, bars bool) {
 		}
 		if bars || len(run) == 1 {
 			for i := range run {
-				drawErrorBar(c, tint, upper[i].X, lower[i].Y, upper[i].Y)
+				drawErrorBar(c, tint, lower[i], upper[i])
 			}
 			continue
 		}
@@ -65,13 +65,17 @@ func drawSpread(c draw.Canvas, f frame, line curve, bars bool) {
 	}
 }
 
-// drawErrorBar draws a vertical bar with whiskers at both ends.
-func drawErrorBar(c draw.Canvas, tint color.Color, x, low, high vg.Length) {
-	const whisker = vg.Length(3)
+// drawErrorBar draws a vertical or horizontal bar with whiskers at both ends.
+func drawErrorBar(c draw.Canvas, tint color.Color, from, to vg.Point) {
+	whisker := vg.Point{X: 3}
+	if from.X != to.X {
+		whisker = vg.Point{Y: 3}
+	}
 	style := draw.LineStyle{Color: tint, Width: 1.1}
-	c.StrokeLine2(style, x, low, x, high)
-	c.StrokeLine2(style, x-whisker, low, x+whisker, low)
-	c.StrokeLine2(style, x-whisker, high, x+whisker, high)
+	c.StrokeLines(style, []vg.Point{from, to})
+	for _, end := range []vg.Point{from, to} {
+		c.StrokeLines(style, []vg.Point{end.Sub(whisker), end.Add(whisker)})
+	}
 }
 
 // markersAtMost is the count of points up to which each has a marker; longer

@@ -27,28 +27,35 @@ type legendEntry struct {
 
 // newLegend lays out the heading, one entry a group, and one that explains the bands.
 func newLegend(spec CurvesSpec, data curveData, width vg.Length) legend {
-	var l legend
+	var entries []legendEntry
 	if spec.Group != "" {
 		if spec.GroupLabel != "" {
-			l.entries = append(l.entries, legendEntry{label: spec.GroupLabel})
+			entries = append(entries, legendEntry{label: spec.GroupLabel})
 		}
 		for index, group := range data.groups {
-			l.entries = append(l.entries, legendEntry{label: group, sample: func(c draw.Canvas, left, middle vg.Length) {
+			entries = append(entries, legendEntry{label: group, sample: func(c draw.Canvas, left, middle vg.Length) {
 				c.StrokeLine2(lineStyleOf(index), left, middle, left+legendSample, middle)
 				drawMarker(c, markerOf(index), colorOf(index), vg.Point{X: left + legendSample/2, Y: middle}, markerRadius)
 			}})
 		}
 	}
-	if label := seedsLabel(spec, data); label != "" {
-		l.entries = append(l.entries, legendEntry{label: label, sample: func(c draw.Canvas, left, middle vg.Length) {
+	if label := spreadLabel(spec, data); label != "" {
+		entries = append(entries, legendEntry{label: label, sample: func(c draw.Canvas, left, middle vg.Length) {
 			if spec.ErrorBars {
-				drawErrorBar(c, softInk, left+legendSample/2, middle-5, middle+5)
+				x := left + legendSample/2
+				drawErrorBar(c, softInk, vg.Point{X: x, Y: middle - 5}, vg.Point{X: x, Y: middle + 5})
 				return
 			}
 			c.SetColor(withAlpha(softInk, 0x33))
 			c.Fill(vg.Rectangle{Min: vg.Point{X: left, Y: middle - 5}, Max: vg.Point{X: left + legendSample, Y: middle + 5}}.Path())
 		}})
 	}
+	return layLegend(entries, width)
+}
+
+// layLegend places entries in rows of a width.
+func layLegend(entries []legendEntry, width vg.Length) legend {
+	l := legend{entries: entries}
 	var left vg.Length
 	for i := range l.entries {
 		entry := &l.entries[i]
@@ -74,6 +81,11 @@ func (e legendEntry) width() vg.Length {
 }
 
 func (l legend) height() vg.Length { return vg.Length(l.rows) * legendRow }
+
+// block is the legend as a part of a page.
+func (l legend) block() block {
+	return block{l.height(), func(c vg.Canvas, top vg.Length) { l.draw(c, outerMargin, top) }}
+}
 
 // draw writes the legend downward from its top-left corner.
 func (l legend) draw(canvas vg.Canvas, left, top vg.Length) {

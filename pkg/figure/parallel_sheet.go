@@ -90,38 +90,16 @@ func breakName(style text.Style, name string, width vg.Length) []string {
 }
 
 func (s *parallelSheet) render() (*Figure, error) {
-	inner := s.width - 2*outerMargin
-	title, small := boldStyle(titleSize, ink), textStyle(captionSize, softInk)
-	titleLines := wrap(title, s.spec.Title, inner)
-	captionLines := wrap(small, s.caption, inner)
-	blocks := []vg.Length{linesHeight(title, titleLines), s.legendHeight, s.namesHeight + 6 + s.axes, linesHeight(small, captionLines)}
-	height := 2*outerMargin - blockGap
-	for _, block := range blocks {
-		if block > 0 {
-			height += block + blockGap
-		}
-	}
-	return render(s.width, height, s.spec.Title, s.caption, true, func(c vg.Canvas) {
-		top := height - outerMargin
-		next := func(block vg.Length) (from vg.Length) {
-			from = top
-			if block > 0 {
-				top -= block + blockGap
-			}
-			return from
-		}
+	const aboveAxes = vg.Length(6)
+	scale := block{s.legendHeight, func(c vg.Canvas, top vg.Length) {
+		s.drawScale(draw.Canvas{Canvas: c}, top-s.legendHeight/2)
+	}}
+	axes := block{s.namesHeight + aboveAxes + s.axes, func(c vg.Canvas, top vg.Length) {
 		canvas := draw.Canvas{Canvas: c}
-		c.SetColor(color.White)
-		c.Fill(vg.Rectangle{Max: vg.Point{X: s.width + 2, Y: height + 2}}.Path())
-		drawLines(c, title, titleLines, outerMargin, next(blocks[0]))
-		if s.legendHeight > 0 {
-			s.drawScale(canvas, next(blocks[1])-s.legendHeight/2)
-		}
-		upper := next(blocks[2])
-		s.drawNames(canvas, upper)
-		s.drawRows(canvas, upper-s.namesHeight-6-s.axes+8, s.axes-16)
-		drawLines(c, small, captionLines, outerMargin, next(blocks[3]))
-	})
+		s.drawNames(canvas, top)
+		s.drawRows(canvas, top-s.namesHeight-aboveAxes-s.axes+8, s.axes-16)
+	}}
+	return renderPage(s.width, s.spec.Title, s.caption, scale, axes)
 }
 
 // drawScale draws the colours with the values at their ends.

@@ -3,7 +3,6 @@ package figure
 import (
 	"cmp"
 	"fmt"
-	"image/color"
 	"math"
 	"slices"
 
@@ -15,7 +14,6 @@ const (
 	panelsPerRow = 3
 	panelGap     = vg.Length(14)
 	markerRadius = vg.Length(3.4)
-	blockGap     = vg.Length(8) // between title, legend, plots and caption
 )
 
 // sheet is the layout of a figure of curves, from top to bottom: title, legend,
@@ -64,42 +62,16 @@ func newSheet(spec CurvesSpec, data curveData) *sheet {
 }
 
 func (s *sheet) render() (*Figure, error) {
-	inner := s.width - 2*outerMargin
-	title, small := boldStyle(titleSize, ink), textStyle(captionSize, softInk)
-	titleLines := wrap(title, s.spec.Title, inner)
-	captionLines := wrap(small, s.caption, inner)
-	blocks := []vg.Length{linesHeight(title, titleLines), s.legend.height(), s.plots, linesHeight(small, captionLines)}
-
-	height := 2*outerMargin - blockGap
-	for _, block := range blocks {
-		if block > 0 {
-			height += block + blockGap
-		}
-	}
 	frames, err := s.layPanels()
 	if err != nil {
 		return nil, err
 	}
-	return render(s.width, height, s.spec.Title, s.caption, true, func(c vg.Canvas) {
-		top := height - outerMargin
-		next := func(block vg.Length) (from vg.Length) {
-			from = top
-			if block > 0 {
-				top -= block + blockGap
-			}
-			return from
-		}
-		c.SetColor(color.White)
-		c.Fill(vg.Rectangle{Max: vg.Point{X: s.width + 2, Y: height + 2}}.Path())
-		drawLines(c, title, titleLines, outerMargin, next(blocks[0]))
-		s.legend.draw(c, outerMargin, next(blocks[1]))
-		lower := next(blocks[2]) - s.plots
+	return renderPage(s.width, s.spec.Title, s.caption, s.legend.block(), block{s.plots, func(c vg.Canvas, top vg.Length) {
 		for i, f := range frames {
-			f.moveTo(vg.Point{X: outerMargin, Y: lower})
+			f.moveTo(vg.Point{X: outerMargin, Y: top - s.plots})
 			s.drawPanel(draw.Canvas{Canvas: c}, s.data.panels[i], f)
 		}
-		drawLines(c, small, captionLines, outerMargin, next(blocks[3]))
-	})
+	}})
 }
 
 // layPanels places the panels, all with axes of the same extent so that their
@@ -209,6 +181,11 @@ func (s *sheet) verticalLimits(p panel) (low, high float64) {
 		factor := math.Max(math.Pow(high/low, 0.06), 1.02)
 		return low / factor, high * factor
 	}
+	return padded(low, high)
+}
+
+// padded leaves 6 % of a range to spare on either side, and something where it has no length.
+func padded(low, high float64) (float64, float64) {
 	padding := 0.06 * (high - low)
 	if padding < 1e-9*math.Abs(high) || padding == 0 {
 		padding = math.Max(0.05*math.Abs(high), 1e-3)
@@ -257,16 +234,10 @@ func (s *sheet) labelBands(c draw.Canvas, p panel, f frame, base vg.Length) {
 	}
 }
 
-// seedsLabel says what the bands of a figure stand for.
-func seedsLabel(spec CurvesSpec, data curveData) string {
-	switch {
-	case spec.Error != "":
+// spreadLabel says what the bands of a figure stand for.
+func spreadLabel(spec CurvesSpec, data curveData) string {
+	if spec.Error != "" {
 		return "± " + spec.Error
-	case data.seeds[1] < 2:
-		return ""
-	case data.seeds[0] == data.seeds[1]:
-		return fmt.Sprintf("± 1 sd over %d seeds", data.seeds[1])
-	default:
-		return fmt.Sprintf("± 1 sd over %d–%d seeds", data.seeds[0], data.seeds[1])
 	}
+	return data.seeds.label()
 }
