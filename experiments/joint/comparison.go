@@ -1,0 +1,246 @@
+package joint
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"gonum.org/v1/gonum/stat"
+
+	"noisebook/pkg/claim"
+	"noisebook/pkg/data"
+	"noisebook/pkg/figure"
+	"noisebook/pkg/table"
+	"noisebook/pkg/tier"
+)
+
+// The sources of a comparison's rows.
+const (
+	sourcePaper = "the paper"
+	sourceHere  = "here"
+)
+
+// comparisonColumns are a comparison's table: a row a number that the paper
+// prints, then one a measurement. The note says what makes it not comparable.
+var comparisonColumns = []string{"source", "dataset", "method", "condition", "metric", "value", "seed", "note"}
+
+// measurement is one number of ours that belongs into a table of the paper.
+type measurement struct {
+	Dataset   string // as the paper names it
+	Method    string // as the paper names it, or one of ours beside them
+	Condition string // empty where the paper's table has one only
+	Metric    string // with its unit, as in pkg/claim: accuracy_pct, fid
+	Value     float64
+	Seed      uint64        // of what is repeated
+	Setting   claim.Setting // ours
+}
+
+// comparison is a table of the paper beside ours.
+type comparison struct {
+	artifact string // the paper's own name: tab1
+	at       tier.Tier
+	measured []measurement
+	// setting is the paper's, for one of its numbers; nil means paperSetting.
+	setting func(claim.ReportedValue) (claim.Setting, error)
+}
+
+// paperDatasets are the datasets in the order of the paper's columns.
+var paperDatasets = []string{"FashionMNIST", "SVHN", "CIFAR-10", "CIFAR-100", "CelebA"}
+
+// reported are the paper's results, a dataset after the other; what it says of
+// the protocol (metrics named setting_…) is none.
+func (c comparison) reported() []claim.ReportedValue {
+	values := slices.DeleteFunc(claim.ReportedValues("joint", c.artifact), func(v claim.ReportedValue) bool {
+		return strings.HasPrefix(v.Metric, "setting_")
+	})
+	slices.SortStableFunc(values, func(a, b claim.ReportedValue) int {
+		return cmp.Compare(slices.Index(paperDatasets, a.Dataset), slices.Index(paperDatasets, b.Dataset))
+	})
+	return values
+}
+
+// table is the paper's rows, then ours.
+func (c comparison) table() (table.Table, error) {
+	t := table.New(comparisonColumns...)
+	for _, v := range c.reported() {
+		if err := t.Append(sourcePaper, v.Dataset, v.Method, v.Condition, v.Metric, v.Value, "", ""); err != nil {
+			return t, err
+		}
+	}
+	for _, m := range c.measured {
+		note := "the paper has no such row"
+		if v, err := claim.Reported("joint", c.artifact, m.Dataset, m.Method, m.Condition, m.Metric); err == nil {
+			j, err := c.number(v, []measurement{m})
+			if err != nil {
+				return t, err
+			}
+			note = j.Reason
+		}
+		if err := t.Append(sourceHere, m.Dataset, m.Method, m.Condition, m.Metric, m.Value, m.Seed, note); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// judge holds the mean over seeds of ours against each of the paper's numbers that has a counterpart.
+func (c comparison) judge() ([]claim.Judgement, error) {
+	var judgements []claim.Judgement
+	for _, v := range c.reported() {
+		var ours []measurement
+		for _, m := range c.measured {
+			if m.Dataset == v.Dataset && m.Method == v.Method && m.Condition == v.Condition && m.Metric == v.Metric {
+				ours = append(ours, m)
+			}
+		}
+		if len(ours) == 0 {
+			continue
+		}
+		j, err := c.number(v, ours)
+		if err != nil {
+			return nil, err
+		}
+		judgements = append(judgements, j)
+	}
+	return judgements, nil
+}
+
+// number judges measurements of one thing against what the paper reports of it.
+func (c comparison) number(v claim.ReportedValue, ours []measurement) (claim.Judgement, error) {
+	setting := c.setting
+	if setting == nil {
+		setting = paperSetting
+	}
+	theirs, err := setting(v)
+	if err != nil {
+		return claim.Judgement{}, err
+	}
+	u, known := units[v.Metric]
+	if !known {
+		return claim.Judgement{}, fmt.Errorf("joint: %s has numbers of metric %q: add it to units", c.artifact, v.Metric)
+	}
+	var values []float64
+	for _, one := range ours {
+		values = append(values, one.Value)
+	}
+	text := fmt.Sprintf("%s of %s on %s (%s)", u.name, v.Method, v.Dataset, c.artifact)
+	if v.Condition != "" {
+		text = fmt.Sprintf("%s of %s on %s, %s (%s)", u.name, v.Method, v.Dataset, v.Condition, c.artifact)
+	}
+	number := claim.Number{Claim: text, Reported: v.Value, Tolerance: u.tolerance, Setting: theirs}
+	return number.Judge(c.at, stat.Mean(values, nil), ours[0].Setting), nil
+}
+
+// unit describes a metric of the paper's tables.
+type unit struct {
+	name      string
+	better    figure.Better
+	tolerance float64 // within which a number counts as reproduced, in its unit
+}
+
+var units = map[string]unit{
+	"accuracy_pct":  {"accuracy, %", figure.Higher, 0.5},
+	"fid":           {"FID", figure.Lower, 1},
+	"precision_pct": {"precision, %", figure.Higher, 2},
+	"recall_pct":    {"recall, %", figure.Higher, 2},
+}
+
+// paperSetting is the authors' model of the number's dataset and, for what
+// compares images, the Inception network.
+func paperSetting(v claim.ReportedValue) (claim.Setting, error) {
+	dataset, err := ourDataset(v.Dataset)
+	if err != nil {
+		return claim.Setting{}, err
+	}
+	model, err := suite(tier.Paper, dataset).Model(dataset)
+	if err != nil {
+		return claim.Setting{}, err
+	}
+	setting := claim.Setting{Dataset: dataset, Model: describe(model)}
+	if v.Metric != "accuracy_pct" {
+		setting.Features = "Inception-v3 pool3"
+	}
+	return setting, nil
+}
+
+// ourDataset is the name in pkg/data of a dataset of the paper.
+func ourDataset(paper string) (string, error) {
+	for _, name := range data.Names() {
+		if letters(name) == letters(paper) {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("joint: no dataset is the paper's %q", paper)
+}
+
+// paperDataset is the paper's name of one of our datasets; a variant stands in
+// for its original.
+func paperDataset(ours string) (string, error) {
+	d, err := data.Describe(ours)
+	if err != nil {
+		return "", err
+	}
+	original := cmp.Or(d.VariantOf, d.Name)
+	for _, name := range paperDatasets {
+		if letters(name) == letters(original) {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("joint: the paper has no results on %s: its tables have %s", d.Title, strings.Join(paperDatasets, ", "))
+}
+
+// letters leaves letters and digits, in lower case: FashionMNIST is fashion-mnist.
+func letters(name string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
+}
+
+// drawComparison draws a comparison's table: a panel a dataset, or a dataset and metric.
+func drawComparison(t table.Table, title, caption string, provenance map[string]string) (*figure.Figure, error) {
+	metrics, err := t.Distinct("metric")
+	if err != nil {
+		return nil, err
+	}
+	drawn := table.New(append(slices.Clone(t.Columns), "panel")...)
+	dataset, metric := slices.Index(t.Columns, "dataset"), slices.Index(t.Columns, "metric")
+	spec := figure.DotsSpec{
+		Row: "method", Value: "value", Group: "source", Panel: "panel", Seed: "seed", Hollow: []string{sourcePaper},
+		Better: map[string]figure.Better{}, Title: title, Caption: caption, Provenance: provenance,
+	}
+	if len(metrics) == 1 {
+		spec.XLabel = units[metrics[0]].name
+	}
+	for _, row := range t.Rows {
+		panel := row[dataset]
+		if len(metrics) > 1 {
+			panel += ": " + units[row[metric]].name
+		}
+		spec.Better[panel] = units[row[metric]].better
+		drawn.Rows = append(drawn.Rows, append(slices.Clone(row), panel))
+	}
+	return figure.Dots(drawn, spec)
+}
+
+// differences is a caption's sentence on what makes a comparison's numbers not comparable.
+func (c comparison) differences() (string, error) {
+	judgements, err := c.judge()
+	if err != nil {
+		return "", err
+	}
+	var reasons []string
+	for _, j := range judgements {
+		if j.Reason != "" && !slices.Contains(reasons, j.Reason) {
+			reasons = append(reasons, j.Reason)
+		}
+	}
+	if len(reasons) == 0 {
+		return "", nil
+	}
+	return "Not comparable: " + strings.Join(reasons, " · ") + ".", nil
+}
