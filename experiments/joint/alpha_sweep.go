@@ -60,7 +60,7 @@ type sweepTable struct {
 // Run trains or finds the model, samples it at every α and seed, measures,
 // draws and judges.
 func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	g, reference, err := c.prepare(ctx, store)
+	g, y, err := c.prepare(ctx, store)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
@@ -70,7 +70,7 @@ func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experime
 	var inputs []track.Input
 	for _, alpha := range c.Alphas {
 		for seed := range uint64(c.Seeds) {
-			_, scores, err := g.measured(ctx, store, reference, alpha, c.Samples, seed)
+			_, scores, err := g.measured(ctx, store, y, Algorithm1(alpha), c.Samples, seed)
 			if err != nil {
 				return experiments.Outcome{}, err
 			}
@@ -87,12 +87,12 @@ func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experime
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	return c.outcome(result, g.trained.Value, reference.Value)
+	return c.outcome(result, g.trained.Value, y.lenet.Value)
 }
 
 func (c AlphaSweepConfig) outcome(result track.Result[sweepTable], trained TrainedModel, reference Reference) (experiments.Outcome, error) {
 	o := experiments.Outcome{ID: alphaSweepID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
-	drawn, err := drawSweep(o.Table, stamp(result, c.Model, c.Tier, trained, fmt.Sprintf("%d × %d a point", c.Seeds, c.Samples), FeatureNetwork))
+	drawn, err := drawSweep(o.Table, stamp(result, c.Model, c.Tier, trained, fmt.Sprintf("%d × %d a point", c.Seeds, c.Samples), c.Reference.Network.String()))
 	if err != nil {
 		return o, err
 	}

@@ -61,7 +61,7 @@ type gridTable struct {
 }
 
 func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	generator, reference, err := g.prepare(ctx, store)
+	generator, y, err := g.prepare(ctx, store)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
@@ -78,13 +78,12 @@ func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome,
 	var labels []string
 	perClass := g.Samples / g.Model.Network.Classes
 	for _, alpha := range g.Alphas {
-		samples, scores, err := generator.measured(ctx, store, reference, alpha, g.Samples, g.Seed)
+		samples, scores, err := generator.measured(ctx, store, y, Algorithm1(alpha), g.Samples, g.Seed)
 		if err != nil {
 			return experiments.Outcome{}, err
 		}
 		inputs = append(inputs, scores)
-		targets := targets(g.Samples, g.Model.Network.Classes)
-		set, err := images(store, samples.Value, targets)
+		set, err := images(store, samples.Value)
 		if err != nil {
 			return experiments.Outcome{}, err
 		}
@@ -99,7 +98,7 @@ func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome,
 		}
 		for _, class := range g.Classes {
 			name := dataset.Classes[class]
-			for _, i := range ofClass(targets, class)[:g.Columns] {
+			for _, i := range ofClass(set.Labels, class)[:g.Columns] {
 				pictures = append(pictures, set.Image(i))
 			}
 			labels = append(labels, g.rows(alpha, name))
@@ -132,7 +131,7 @@ func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome,
 	if o.Report, err = claim.NewReport(g.id, g.Tier, setting); err != nil {
 		return o, err
 	}
-	o.Report.Provenance = reportProvenance(result, trained, &reference.Value)
+	o.Report.Provenance = reportProvenance(result, trained, &y.lenet.Value)
 	o.Report.Judgements = g.judge(o.Table)
 	return o, nil
 }

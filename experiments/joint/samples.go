@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"noisebook/experiments"
@@ -18,43 +17,78 @@ import (
 	"noisebook/pkg/train"
 )
 
-// SampleConfig is one set of samples of a trained model.
+// SampleConfig is one set of samples of a trained model. Image i aims at class
+// i mod K, or at all attributes of a training image that the seed draws.
 type SampleConfig struct {
 	Network joint.Config  `json:"network"`
 	Chain   ChainConfig   `json:"chain"`
 	Sampler sample.Config `json:"sampler"`
-	Alpha   float64       `json:"alpha"` // step size of Algorithm 1; 0 samples unconditionally
-	Count   int           `json:"count"` // image i aims at class i mod K
+	Guide   Guide         `json:"guide"`
+	Count   int           `json:"count"`
 	Batch   int           `json:"batch"`
 	Seed    uint64        `json:"seed"` // of the starting noise and of each step's; equal seeds start equal
 }
 
 // Samples are generated images in the store.
 type Samples struct {
-	Images track.Artifact `json:"images"` // uint8 [count, H, W, C], clipped to what a picture can hold
+	Images  track.Artifact `json:"images"`  // uint8 [count, H, W, C], clipped to what a picture can hold
+	Targets track.Artifact `json:"targets"` // what they aim at: classes [count], or attributes [count, K]; int64
 }
 
-// targets are the classes that count images aim at: the classes in turn.
-func targets(count, classes int) []int32 {
-	labels := make([]int32, count)
-	for i := range labels {
-		labels[i] = int32(i % classes)
+// fitted is a trained model with, once it computes, its weights as tensors.
+type fitted struct {
+	config  ModelConfig
+	trained track.Result[TrainedModel]
+	model   *joint.Model
+	weights []*tensors.Tensor // values, statistics
+}
+
+// load reads the weights, once.
+func (f *fitted) load(job *track.Job) error {
+	if f.weights != nil {
+		return nil
 	}
-	return labels
+	var err error
+	if f.model, err = joint.New(f.config.Network); err != nil {
+		return err
+	}
+	path, err := job.Path(f.trained.Value.Weights)
+	if err != nil {
+		return err
+	}
+	w, err := train.ReadWeights(path, network(f.model))
+	if err != nil {
+		return err
+	}
+	f.weights = []*tensors.Tensor{
+		tensors.FromFlatDataAndDimensions(w.Values, len(w.Values)),
+		tensors.FromFlatDataAndDimensions(w.Statistics, len(w.Statistics)),
+	}
+	return nil
+}
+
+func (f *fitted) close() {
+	for _, t := range f.weights {
+		t.FinalizeAll()
+	}
 }
 
 // generator samples one trained model; it compiles each kind of step once.
 type generator struct {
-	config   ModelConfig
-	trained  track.Result[TrainedModel]
-	sampler  sample.Config
-	batch    int
-	samplers map[bool]*sample.Sampler // by guided or not
-	weights  []*tensors.Tensor        // values, statistics
+	fitted
+	classifier *fitted // of classifier guidance; may be nil without it
+	sampler    sample.Config
+	batch      int
+	samplers   map[GuidedBy]*sample.Sampler
 }
 
 func newGenerator(config ModelConfig, trained track.Result[TrainedModel], sampler sample.Config, batch int) *generator {
-	return &generator{config: config, trained: trained, sampler: sampler, batch: batch, samplers: map[bool]*sample.Sampler{}}
+	return &generator{fitted: fitted{config: config, trained: trained}, sampler: sampler, batch: batch, samplers: map[GuidedBy]*sample.Sampler{}}
+}
+
+// guidedBy adds the noisy classifier of classifier guidance.
+func (g *generator) guidedBy(config ModelConfig, trained track.Result[TrainedModel]) {
+	g.classifier = &fitted{config: config, trained: trained}
 }
 
 // close frees compiled steps and weights.
@@ -62,22 +96,43 @@ func (g *generator) close() {
 	for _, s := range g.samplers {
 		s.Finalize()
 	}
-	for _, t := range g.weights {
-		t.FinalizeAll()
+	g.fitted.close()
+	if g.classifier != nil {
+		g.classifier.close()
 	}
 }
 
-// sample returns count images with a step size, from the store if they are there.
-func (g *generator) sample(ctx context.Context, store *track.Store, alpha float64, count int, seed uint64) (track.Result[Samples], error) {
+// sample returns count guided images, from the store if they are there.
+func (g *generator) sample(ctx context.Context, store *track.Store, guide Guide, count int, seed uint64) (track.Result[Samples], error) {
 	config := SampleConfig{
 		Network: g.config.Network, Chain: g.config.Chain, Sampler: g.sampler,
-		Alpha: alpha, Count: count, Batch: g.batch, Seed: seed,
+		Guide: guide, Count: count, Batch: g.batch, Seed: seed,
 	}
-	stage := track.Stage[SampleConfig, Samples]{Name: "joint/sample", Version: 1, Run: g.run}
-	return track.Do(ctx, store, stage, config, g.trained)
+	inputs := []track.Input{g.trained}
+	if guide.By == GuidedByClassifier {
+		if g.classifier == nil {
+			return track.Result[Samples]{}, fmt.Errorf("joint: samples of %s are to be guided by a classifier and have none", g.config.title())
+		}
+		inputs = append(inputs, g.classifier.trained)
+	}
+	stage := track.Stage[SampleConfig, Samples]{Name: "joint/sample", Version: 2, Run: g.run}
+	return track.Do(ctx, store, stage, config, inputs...)
 }
 
 func (g *generator) run(ctx context.Context, job *track.Job, c SampleConfig) (Samples, error) {
+	aims := targets(c.Count, c.Network.Classes)
+	if c.Network.Attributes {
+		dataset, err := experiments.LoadDataset(ctx, job, g.config.Dataset)
+		if err != nil {
+			return Samples{}, err
+		}
+		aims = attributeTargets(dataset.Train, c.Count, c.Seed)
+	}
+	return g.draw(ctx, job, c, aims)
+}
+
+// draw samples images that aim at targets, in the shape of [targetDims].
+func (g *generator) draw(ctx context.Context, job *track.Job, c SampleConfig, aims []int32) (Samples, error) {
 	job.Seed(int64(c.Seed))
 	e, err := experiments.Engine(ctx, job)
 	if err != nil {
@@ -87,20 +142,14 @@ func (g *generator) run(ctx context.Context, job *track.Job, c SampleConfig) (Sa
 	if err != nil {
 		return Samples{}, err
 	}
-	unet, labels := c.Network.UNet, targets(c.Count, c.Network.Classes)
+	unet, width := c.Network.UNet, targetWidth(c.Network)
 	size := unet.ImageSize * unet.ImageSize * unet.Channels
 	pixels := make([]uint8, c.Count*size)
-	alpha := tensors.FromScalar(float32(c.Alpha))
 	for from := 0; from < c.Count; from += c.Batch {
 		n := min(c.Batch, c.Count-from)
-		padded := make([]int32, c.Batch) // the last batch may be short
-		copy(padded, labels[from:from+n])
-		extra := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(padded, c.Batch), alpha}
-		if c.Alpha == 0 {
-			extra = nil
-		}
 		x, err := sampler.Run(ctx, sample.Draw{
-			Weights: g.weights[0], Statistics: g.weights[1], Extra: extra, Seed: c.Seed + uint64(from)<<32,
+			Weights: g.weights[0], Statistics: g.weights[1], Extra: g.extra(c, aims[from*width:(from+n)*width]),
+			Seed:     c.Seed + uint64(from)<<32,
 			Progress: func(i, of int) { job.Progress(from*of+n*i, c.Count*of, nil) },
 		})
 		if err != nil {
@@ -108,100 +157,64 @@ func (g *generator) run(ctx context.Context, job *track.Job, c SampleConfig) (Sa
 		}
 		data.Pixels(pixels[from*size:(from+n)*size], x[:n*size])
 	}
-	images, err := job.Save("samples.npy", func(w io.Writer) error {
+	var s Samples
+	if s.Images, err = job.Save("samples.npy", func(w io.Writer) error {
 		return npy.Write(w, []int{c.Count, unet.ImageSize, unet.ImageSize, unet.Channels}, pixels)
-	})
-	return Samples{Images: images}, err
+	}); err != nil {
+		return Samples{}, err
+	}
+	s.Targets, err = job.Save("targets.npy", func(w io.Writer) error { return writeTargets(w, c.Network, aims) })
+	return s, err
+}
+
+// extra are the inputs of a guide for a batch, which may be short of targets.
+func (g *generator) extra(c SampleConfig, aims []int32) []*tensors.Tensor {
+	if c.Guide.By == GuidedByNothing {
+		return nil
+	}
+	padded := make([]int32, c.Batch*targetWidth(c.Network))
+	copy(padded, aims)
+	inputs := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(padded, targetDims(c.Network, c.Batch)...), tensors.FromScalar(float32(c.Guide.Scale))}
+	if c.Guide.By == GuidedByClassifier {
+		inputs = append(inputs, g.classifier.weights...)
+	}
+	return inputs
 }
 
 // prepare loads the weights and compiles the step that is needed.
 func (g *generator) prepare(e *engine.Engine, job *track.Job, c SampleConfig) (*sample.Sampler, error) {
-	model, err := joint.New(c.Network)
-	if err != nil {
+	if err := g.load(job); err != nil {
 		return nil, err
 	}
-	if g.weights == nil {
-		path, err := job.Path(g.trained.Value.Weights)
-		if err != nil {
+	var classifier *joint.Model
+	if c.Guide.By == GuidedByClassifier {
+		if err := g.classifier.load(job); err != nil {
 			return nil, err
 		}
-		w, err := train.ReadWeights(path, network(model))
-		if err != nil {
-			return nil, err
-		}
-		g.weights = []*tensors.Tensor{
-			tensors.FromFlatDataAndDimensions(w.Values, len(w.Values)),
-			tensors.FromFlatDataAndDimensions(w.Statistics, len(w.Statistics)),
-		}
+		classifier = g.classifier.model
 	}
-	guided := c.Alpha != 0
-	if s := g.samplers[guided]; s != nil {
+	if s := g.samplers[c.Guide.By]; s != nil {
 		return s, nil
 	}
 	chain, err := c.Chain.Process()
 	if err != nil {
 		return nil, err
 	}
-	predict := unguided(model)
-	if guided {
-		predict = optimized(model)
-	}
 	unet := c.Network.UNet
-	s, err := sample.New(e, chain, predict, c.Batch, unet.ImageSize, unet.ImageSize, unet.Channels, c.Sampler)
+	s, err := sample.New(e, chain, c.Guide.predictor(g.model, classifier), c.Batch, unet.ImageSize, unet.ImageSize, unet.Channels, c.Sampler)
 	if err != nil {
 		return nil, err
 	}
-	g.samplers[guided] = s
+	g.samplers[c.Guide.By] = s
 	return s, nil
 }
 
-// unguided predicts the noise, and takes no extra inputs.
-func unguided(m *joint.Model) sample.Predict {
-	return func(weights, statistics, x, t *graph.Node, _ []*graph.Node) sample.Prediction {
-		return sample.Prediction{Noise: m.UNet.PredictNoise(m.Evaluate(weights, statistics), x, t)}
-	}
-}
-
-// optimized is Algorithm 1: the noise decoded from optimized features. Its extra
-// inputs are the classes y [B] and the step size α; it traces the logits [B, K]
-// of the features before they move.
-func optimized(m *joint.Model) sample.Predict {
-	return func(weights, statistics, x, t *graph.Node, extra []*graph.Node) sample.Prediction {
-		noise, logits := m.GuidedNoise(m.Evaluate(weights, statistics), x, t, extra[0], extra[1])
-		return sample.Prediction{Noise: noise, Trace: logits}
-	}
-}
-
-// images reads a set of samples as a split, so that it can be measured like data.
-func images(store *track.Store, s Samples, labels []int32) (data.Split, error) {
-	path, err := store.Path(s.Images)
-	if err != nil {
-		return data.Split{}, err
-	}
-	array, err := npy.Open(path)
-	if err != nil {
-		return data.Split{}, err
-	}
-	shape := array.Shape()
-	if len(shape) != 4 || shape[0] != len(labels) {
-		return data.Split{}, fmt.Errorf("joint: samples have shape %v, want %d images", shape, len(labels))
-	}
-	values := array.Float64s()
-	pixels := make([]uint8, len(values))
-	for i, v := range values {
-		pixels[i] = uint8(v)
-	}
-	return data.Split{Images: pixels, Labels: labels, Height: shape[1], Width: shape[2], Channels: shape[3]}, nil
-}
-
 // measured samples a set and scores it.
-func (g *generator) measured(ctx context.Context, store *track.Store, reference track.Result[Reference], alpha float64, count int, seed uint64) (track.Result[Samples], track.Result[Scores], error) {
-	samples, err := g.sample(ctx, store, alpha, count, seed)
+func (g *generator) measured(ctx context.Context, store *track.Store, y yardstick, guide Guide, count int, seed uint64) (track.Result[Samples], track.Result[Scores], error) {
+	samples, err := g.sample(ctx, store, guide, count, seed)
 	if err != nil {
 		return samples, track.Result[Scores]{}, err
 	}
-	classes := g.config.Network.Classes
-	config := ScoreConfig{Classes: classes, Seed: seed}
-	scores, err := score(ctx, store, config, reference, samples, targets(count, classes))
+	scores, err := y.score(ctx, store, ScoreConfig{Classes: g.config.Network.Classes, Seed: seed}, samples)
 	return samples, scores, err
 }

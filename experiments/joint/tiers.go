@@ -47,8 +47,6 @@ func (s Setup) Validate() error {
 		return fmt.Errorf("samples is %d: every one of %d classes needs at least 2", s.Samples, classes)
 	case s.Batch < 1:
 		return fmt.Errorf("batch is %d: it must be at least 1", s.Batch)
-	case s.Model.TestImages < 0 || s.Reference.Images < 0:
-		return fmt.Errorf("model.test_images and reference.images must not be negative; 0 means all")
 	case s.Reference.Dataset != s.Model.Dataset:
 		return fmt.Errorf("reference.dataset is %q and model.dataset is %q: samples are compared with the data that they imitate, set both", s.Reference.Dataset, s.Model.Dataset)
 	}
@@ -57,18 +55,18 @@ func (s Setup) Validate() error {
 
 func (s Setup) models() []ModelConfig { return []ModelConfig{s.Model} }
 
-// prepare trains or finds the model and the network that measures its samples.
-func (s Setup) prepare(ctx context.Context, store *track.Store) (*generator, track.Result[Reference], error) {
+// prepare trains or finds the model and what measures its samples.
+func (s Setup) prepare(ctx context.Context, store *track.Store) (*generator, yardstick, error) {
 	trained, err := s.Model.Fit(ctx, store)
 	if err != nil {
-		return nil, track.Result[Reference]{}, err
+		return nil, yardstick{}, err
 	}
-	reference, err := s.Reference.Fit(ctx, store)
-	return newGenerator(s.Model, trained, s.Sampler, s.Batch), reference, err
+	y, err := s.Reference.yardstick(ctx, store)
+	return newGenerator(s.Model, trained, s.Sampler, s.Batch), y, err
 }
 
 func (s Setup) setting() claim.Setting {
-	return claim.Setting{Dataset: s.Model.Dataset, Features: FeatureNetwork, Samples: s.Samples, Model: describe(s.Model)}
+	return claim.Setting{Dataset: s.Model.Dataset, Features: s.Reference.Network.String(), Samples: s.Samples, Model: describe(s.Model)}
 }
 
 // choose picks a tier's value.
@@ -162,10 +160,11 @@ func small(c ModelConfig, t tier.Tier) ModelConfig {
 	return c
 }
 
-// reference is the LeNet of the model's dataset at a tier.
+// reference is what measures samples at a tier; its dataset is the model's.
 func reference(t tier.Tier) ReferenceConfig {
 	return ReferenceConfig{
 		Dataset: model(t).Dataset,
+		Network: choose(t, LeNetFeatures, LeNetFeatures, LeNetFeatures, InceptionFeatures),
 		Images:  choose(t, 250, 0, 0, 0),
 		Train: train.Config{
 			Steps: choose(t, 5, 800, 4000, 10_000), Batch: choose(t, 16, 64, 64, 64),

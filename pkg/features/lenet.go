@@ -24,7 +24,8 @@ type LeNet struct {
 	lenet   *nn.LeNet
 }
 
-// NewLeNet lays out a LeNet for a dataset's images.
+// NewLeNet lays out a LeNet for a dataset's images of classes. Where images
+// have attributes instead, set Network.Attributes to their number too.
 func NewLeNet(size, channels, classes int) (*LeNet, error) {
 	l := &LeNet{Network: train.Network{Layout: &nn.Layout{}, Statistics: &nn.Layout{}}}
 	var err error
@@ -32,11 +33,15 @@ func NewLeNet(size, channels, classes int) (*LeNet, error) {
 	return l, err
 }
 
-// Objective is the mean cross-entropy.
+// Objective is the mean cross-entropy with classes, or of attributes the mean
+// binary cross-entropy.
 func (l *LeNet) Objective(p *nn.Pass, images, labels *graph.Node) (*graph.Node, []train.Term) {
 	_, logits := l.lenet.Forward(p, images)
-	loss := graph.ReduceAllMean(nn.CrossEntropy(logits, labels))
-	return loss, nil
+	loss := nn.CrossEntropy
+	if l.Network.Attributes > 0 {
+		loss = nn.BinaryCrossEntropy
+	}
+	return graph.ReduceAllMean(loss(logits, labels)), nil
 }
 
 // Measure returns the features [N, 84] and the logits [N, classes] of images.
