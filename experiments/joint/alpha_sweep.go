@@ -92,7 +92,7 @@ func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experime
 
 func (c AlphaSweepConfig) outcome(result track.Result[sweepTable], trained TrainedModel, reference Reference) (experiments.Outcome, error) {
 	o := experiments.Outcome{ID: alphaSweepID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
-	drawn, err := drawSweep(o.Table, stamp(result, c.Model, c.Tier, trained, fmt.Sprintf("%d × %d a point", c.Seeds, c.Samples), c.Reference.Network.String()))
+	drawn, err := drawSweep(o.Table, stamp(result, c.Model, c.Tier, trained, fmt.Sprintf("%d × %d a point", c.Seeds, c.Samples), c.Reference.Network.Title()))
 	if err != nil {
 		return o, err
 	}

@@ -160,7 +160,7 @@ func paperSetting(v claim.ReportedValue) (claim.Setting, error) {
 	}
 	setting := claim.Setting{Dataset: dataset, Model: describe(model)}
 	if v.Metric != "accuracy_pct" {
-		setting.Features = "Inception-v3 pool3"
+		setting.Features = InceptionFeatures.Title()
 	}
 	return setting, nil
 }

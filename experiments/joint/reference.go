@@ -33,8 +33,8 @@ const (
 	InceptionFeatures FeatureNetwork = "inception" // Inception-v3's pool3, 2048; grey is repeated in three channels
 )
 
-// String names the features in captions and verdicts.
-func (n FeatureNetwork) String() string {
+// Title names the features in captions and verdicts.
+func (n FeatureNetwork) Title() string {
 	if n == InceptionFeatures {
 		return "Inception-v3 pool3"
 	}

@@ -66,7 +66,7 @@ func (s Setup) prepare(ctx context.Context, store *track.Store) (*generator, yar
 }
 
 func (s Setup) setting() claim.Setting {
-	return claim.Setting{Dataset: s.Model.Dataset, Features: s.Reference.Network.String(), Samples: s.Samples, Model: describe(s.Model)}
+	return claim.Setting{Dataset: s.Model.Dataset, Features: s.Reference.Network.Title(), Samples: s.Samples, Model: describe(s.Model)}
 }
 
 // choose picks a tier's value.

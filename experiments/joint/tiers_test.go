@@ -193,8 +193,8 @@ func TestPaperTierIsTheAuthorsSetting(t *testing.T) {
 	if s := AlphaSweep(tier.Paper).Sampler; s.Clip || s.Steps != 0 {
 		t.Errorf("sampler %+v, want all steps without clipping", s)
 	}
-	if noisy := Unconditional(tier.Paper).Model.Objective.Noisy; noisy != joint.NoisyNone {
-		t.Errorf("fig9 is trained with noisy = %q, the paper's is clean only", noisy)
+	if r := AlphaSweep(tier.Paper).Reference; r.Network != InceptionFeatures || r.Images != 0 {
+		t.Errorf("reference %+v, want Inception and all test images", r)
 	}
 	authors := AuthorsCode(FashionMNIST())
 	if err := config.Validate(authors); err != nil {
@@ -208,17 +208,32 @@ func TestPaperTierIsTheAuthorsSetting(t *testing.T) {
 	}
 }
 
-// Below the paper's tier the four artifacts train one model, measure with one
-// network and can share every set of samples.
+// Below the paper's tier the artifacts of Algorithm 1 train one model, measure
+// with one network and can share every set of samples.
 func TestArtifactsShareTheModel(t *testing.T) {
 	for _, at := range []tier.Tier{tier.Smoke, tier.Quick, tier.CPU} {
 		want := AlphaSweep(at).Setup
 		for id, got := range map[string]Setup{
-			alphaSamplesID: AlphaSamples(at).Setup, samplesByClassID: SamplesByClass(at).Setup, unconditionalID: Unconditional(at).Setup,
+			alphaSamplesID: AlphaSamples(at).Setup, samplesByClassID: SamplesByClass(at).Setup,
 		} {
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("%s at tier %s has another setup than %s", id, at, alphaSweepID)
 			}
+		}
+	}
+}
+
+// Unguided samples are of the clean-only model at every tier, as the paper's
+// are; all else is as for the other artifacts.
+func TestUnconditionalSamplesAreOfTheCleanModel(t *testing.T) {
+	for _, at := range tier.All() {
+		want := AlphaSweep(at).Setup
+		if want.Model.Objective.Noisy == joint.NoisyNone {
+			t.Errorf("%s at tier %s has no noisy classifiers, which Algorithm 1 needs", alphaSweepID, at)
+		}
+		want.Model.Objective.Noisy = joint.NoisyNone
+		if got := Unconditional(at).Setup; !reflect.DeepEqual(got, want) {
+			t.Errorf("tier %s: %+v, want %+v", at, got, want)
 		}
 	}
 }

@@ -16,13 +16,11 @@ type UnconditionalConfig struct{ GridConfig }
 
 const unconditionalID = "joint/samples"
 
-// Unconditional is fig9 at a tier. The paper's figure comes from clean-only
-// training, and so does tier paper; below it the model of fig4 serves all four.
+// Unconditional is fig9 at a tier: the joint model of clean-only training, as
+// for tab2, whose samples it shows.
 func Unconditional(t tier.Tier) UnconditionalConfig {
 	c := UnconditionalConfig{GridConfig{Setup: setup(t), Alphas: []float64{0}, Columns: choose(t, 4, 10, 12, 10)}}
-	if t == tier.Paper {
-		c.Model.Objective.Noisy = "none"
-	}
+	c.Model = c.Model.Joint()
 	return c
 }
 
@@ -77,7 +75,7 @@ func (c UnconditionalConfig) judge(t table.Table) []claim.Judgement {
 			continue
 		}
 		number := claim.Number{Claim: m.claim, Reported: reported.Value, Tolerance: m.tolerance,
-			Setting: claim.Setting{Dataset: c.Model.Dataset, Features: "Inception-v3 pool3", Model: describe(paper.model)}}
+			Setting: claim.Setting{Dataset: c.Model.Dataset, Features: InceptionFeatures.Title(), Model: describe(paper.model)}}
 		judgements = append(judgements, number.Judge(c.Tier, m.scale*values[0], c.setting()))
 	}
 	return judgements

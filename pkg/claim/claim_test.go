@@ -168,6 +168,40 @@ func curve(n int, f func(x float64) float64) table.Table {
 	return t
 }
 
+func TestBeyondVerdicts(t *testing.T) {
+	paper := Setting{Dataset: "CIFAR-10", Features: "Inception"}
+	for name, test := range map[string]struct {
+		at        tier.Tier
+		direction Direction
+		value     float64
+		ours      Setting
+		want      Verdict
+	}{
+		"below":           {tier.Paper, Falls, 7.9, paper, TrendHolds},
+		"not below":       {tier.Paper, Falls, 30, paper, TrendFails},
+		"equal":           {tier.Paper, Falls, 26.4, paper, TrendFails},
+		"above":           {tier.Paper, Rises, 30, paper, TrendHolds},
+		"not above":       {tier.Paper, Rises, 7.9, paper, TrendFails},
+		"another dataset": {tier.Paper, Falls, 7.9, Setting{Dataset: "x", Features: "Inception"}, NotComparable},
+		"a smaller tier":  {tier.CPU, Falls, 7.9, paper, NotComparable},
+		"smoke":           {tier.Smoke, Falls, 7.9, paper, NotRun},
+		"NaN":             {tier.Paper, Falls, math.NaN(), paper, NotComparable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := Beyond{Claim: "FID below HybViT's", Reported: 26.4, Direction: test.direction, Setting: paper}.Judge(test.at, test.value, test.ours)
+			if j.Verdict != test.want || j.Kind != KindShape || *j.Reported != 26.4 {
+				t.Errorf("%+v, want %s", j, test.want)
+			}
+			if told := test.want == TrendHolds || test.want == TrendFails; told != (j.Distance != "") || told != (j.Reason == "") {
+				t.Errorf("distance %q, reason %q", j.Distance, j.Reason)
+			}
+			if err := j.validate(test.at); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestShapeVerdicts(t *testing.T) {
 	rising := curve(6, func(x float64) float64 { return x })
 	falling := curve(6, func(x float64) float64 { return -x })

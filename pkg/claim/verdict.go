@@ -90,30 +90,13 @@ type Number struct {
 // another setting is not comparable, and only the paper's tier in the paper's
 // setting is reproduced or differs.
 func (n Number) Judge(at tier.Tier, value float64, ours Setting) Judgement {
+	j := besideReported(n.Claim, n.Reported, at, value, n.Setting.Differences(ours))
+	if j.Verdict != "" { // then no distance either: the two must not be subtracted
+		return j
+	}
 	reported := n.Reported
-	j := Judgement{Claim: n.Claim, Kind: KindNumber, Reported: &reported}
-	if at == tier.Smoke {
-		j.Verdict, j.Reason = NotRun, smokeReason
-		return j
-	}
-	if math.IsNaN(value) || math.IsInf(value, 0) {
-		j.Verdict, j.Reason = NotComparable, fmt.Sprintf("the measured value is %v", value)
-		return j
-	}
-	j.Value = &value
-	reasons := n.Setting.Differences(ours)
-	if at != tier.Paper {
-		reasons = append(reasons, fmt.Sprintf("tier %s is smaller than the paper's", at))
-	}
-	if at == tier.Quick {
-		j.Detail = fewSamples
-	}
 	// The slack keeps 95.3 − 95.1 within a tolerance of 0.2.
 	slack := 1e-9 * math.Max(1, math.Abs(reported))
-	if len(reasons) > 0 { // then no distance either: the two must not be subtracted
-		j.Verdict, j.Reason = NotComparable, strings.Join(reasons, "; ")
-		return j
-	}
 	distance := value - reported
 	j.Distance = fmt.Sprintf("%+.4g", distance)
 	if math.Abs(distance) <= n.Tolerance+slack {
@@ -125,6 +108,31 @@ func (n Number) Judge(at tier.Tier, value float64, ours Setting) Judgement {
 }
 
 const fewSamples = "few samples"
+
+// besideReported sets a measured value beside a paper's number. The judgement
+// has a verdict already where the two do not compare.
+func besideReported(text string, reported float64, at tier.Tier, value float64, reasons []string) Judgement {
+	j := Judgement{Claim: text, Kind: KindNumber, Reported: &reported}
+	if at == tier.Smoke {
+		j.Verdict, j.Reason = NotRun, smokeReason
+		return j
+	}
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		j.Verdict, j.Reason = NotComparable, fmt.Sprintf("the measured value is %v", value)
+		return j
+	}
+	j.Value = &value
+	if at != tier.Paper {
+		reasons = append(reasons, fmt.Sprintf("tier %s is smaller than the paper's", at))
+	}
+	if at == tier.Quick {
+		j.Detail = fewSamples
+	}
+	if len(reasons) > 0 {
+		j.Verdict, j.Reason = NotComparable, strings.Join(reasons, "; ")
+	}
+	return j
+}
 
 // Evidence is what a shape check found.
 type Evidence struct {
