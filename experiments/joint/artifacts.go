@@ -18,6 +18,8 @@ func Artifacts() []experiments.Artifact {
 		artifact(alphaSamplesID, AlphaSamples, func(c AlphaSamplesConfig) []ModelConfig { return c.models() }),
 		artifact(samplesByClassID, SamplesByClass, func(c SamplesByClassConfig) []ModelConfig { return c.models() }),
 		artifact(unconditionalID, Unconditional, func(c UnconditionalConfig) []ModelConfig { return c.models() }),
+		artifact(decisionPathID, DecisionPath, func(c DecisionPathConfig) []ModelConfig { return c.models() }),
+		artifact(probeTimestepsID, ProbeTimesteps, func(c ProbeTimestepsConfig) []ModelConfig { return c.models() }),
 	}
 }
 

@@ -204,7 +204,10 @@ func stamp[R any](result track.Result[R], c ModelConfig, t tier.Tier, trained Tr
 func reportProvenance[R any](result track.Result[R], trained TrainedModel, reference *Reference) map[string]string {
 	p := map[string]string{
 		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"),
-		"parameters": fmt.Sprint(trained.Parameters), "test_accuracy": fmt.Sprintf("%.4f", trained.Accuracy),
+		"parameters": fmt.Sprint(trained.Parameters),
+	}
+	if trained.TestImages > 0 {
+		p["test_accuracy"] = fmt.Sprintf("%.4f", trained.Accuracy)
 	}
 	if reference != nil {
 		p["feature_network_accuracy"] = fmt.Sprintf("%.4f", reference.Accuracy)

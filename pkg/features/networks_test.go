@@ -127,6 +127,23 @@ func TestUNetParts(t *testing.T) {
 		!mat.EqualApprox(parts[Both].Slice(0, n, width, both), parts[Decoder], 1e-6) {
 		t.Error("both parts are not the encoder's and the decoder's")
 	}
+	blocks := map[string]Block{}
+	for _, part := range []Part{Encoder, Decoder, Both} {
+		u.Part = part
+		at := 0
+		for _, b := range u.Blocks() {
+			if b.From != at || b.To-b.From != b.Channels {
+				t.Errorf("%s: block %+v does not follow column %d", part, b, at)
+			}
+			at, blocks[b.Name] = b.To, b
+		}
+		if _, width := parts[part].Dims(); at != width {
+			t.Errorf("%s: blocks end at column %d of %d", part, at, width)
+		}
+	}
+	if first := blocks["decoder.0"]; first.From != width || first.Side != 4 {
+		t.Errorf("the decoder begins with %+v, want it after the encoder's %d columns", first, width)
+	}
 	u.Part = "middle"
 	if _, err := u.At(t.Context(), openEngine(t), weights, images, 4, 1); err == nil {
 		t.Error("features of an unknown part")
@@ -152,12 +169,24 @@ func TestUNetNoise(t *testing.T) {
 	if mat.EqualApprox(at(images, 3, 2), whole, 1e-3) {
 		t.Error("another seed draws the same noise")
 	}
-	both, err := u.Over(t.Context(), openEngine(t), weights, images, []int{0, 3}, 1, nil)
+	compiled, err := u.Compile(openEngine(t), weights)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !mat.EqualApprox(both[1], whole, 1e-6) || mat.EqualApprox(both[0], whole, 1e-3) {
-		t.Error("features at several steps are not those of each alone")
+	defer compiled.Close()
+	for _, step := range []int{0, 3} {
+		told := 0
+		z, err := compiled.At(t.Context(), images, step, 1, func(done, total int) {
+			if told = done; total != images.Len() {
+				t.Errorf("progress of %d images, want %d", total, images.Len())
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same := mat.EqualApprox(z, whole, 1e-3); same != (step == 3) || told != images.Len() {
+			t.Errorf("at step %d features equal those of step 3: %t; progress ends at %d", step, same, told)
+		}
 	}
 	for _, step := range []int{-1, 10} {
 		if _, err := u.At(t.Context(), openEngine(t), weights, images, step, 1); err == nil {

@@ -37,69 +37,98 @@ type UNet struct {
 	Part    Part // empty means Encoder
 }
 
+// Block is a feature map of a UNet and its columns [From, To) of z_t.
+type Block struct {
+	nn.FeatureMap
+	From, To int
+}
+
+// Blocks are the maps of the part, in the order of z_t's columns: each depth of
+// the network on its own is a slice of the same matrix.
+func (u UNet) Blocks() []Block {
+	var maps []nn.FeatureMap
+	if u.part() != Decoder {
+		maps = u.UNet.FeatureMaps()
+	}
+	if u.part() != Encoder {
+		maps = append(maps, u.UNet.DecoderMaps()...)
+	}
+	var blocks []Block
+	width := 0
+	for _, m := range maps {
+		blocks = append(blocks, Block{m, width, width + m.Channels})
+		width += m.Channels
+	}
+	return blocks
+}
+
 // At returns z_t [images, D] at step t of the chain, in [0, Steps): the pooled
 // maps for x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε. The noise ε belongs to the seed and to
 // the image's number, so that it is the same at every t and in every subset
 // that starts with the same images.
 func (u UNet) At(ctx context.Context, e *engine.Engine, weights train.Weights, images data.Split, t int, seed uint64) (*mat.Dense, error) {
-	all, err := u.Over(ctx, e, weights, images, []int{t}, seed, nil)
+	c, err := u.Compile(e, weights)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.At(ctx, images, t, seed, nil)
+}
+
+// CompiledUNet is a UNet with weights, ready for images of any number at any timestep.
+type CompiledUNet struct {
+	unet      UNet
+	extractor *extractor
+}
+
+// unetBatch keeps a batch's maps of a small UNet near the processor.
+const unetBatch = 64
+
+// Compile prepares the program, which takes the timesteps of a batch beside its images.
+func (u UNet) Compile(e *engine.Engine, weights train.Weights) (*CompiledUNet, error) {
+	if err := oneOf("part", u.part(), []Part{Encoder, Decoder, Both}); err != nil {
+		return nil, err
+	}
+	x, err := newExtractor(e, "unet features", u.Network, weights, unetBatch, func(p *nn.Pass, images *graph.Node, extra []*graph.Node) []*graph.Node {
+		return []*graph.Node{u.pooled(p, images, extra[0])}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &CompiledUNet{u, x}, nil
+}
+
+// Close frees the program and the weights.
+func (c *CompiledUNet) Close() { c.extractor.close() }
+
+// At returns z_t, as [UNet.At].
+func (c *CompiledUNet) At(ctx context.Context, images data.Split, t int, seed uint64, progress Progress) (*mat.Dense, error) {
+	var all []*mat.Dense
+	put := gather(&all, images.Len())
+	err := c.each(ctx, images, t, seed, 0, func(first int, rows *mat.Dense) error {
+		n, _ := rows.Dims()
+		progress.report(first+n, images.Len())
+		return put(first, []*mat.Dense{rows})
+	})
 	if err != nil {
 		return nil, err
 	}
 	return all[0], nil
 }
 
-// unetBatch keeps a batch's maps of a small UNet near the processor.
-const unetBatch = 64
-
-// Over returns z_t at several steps, as [UNet.At], with one compilation.
-func (u UNet) Over(ctx context.Context, e *engine.Engine, weights train.Weights, images data.Split, timesteps []int, seed uint64, progress Progress) ([]*mat.Dense, error) {
-	x, err := u.extractor(e, weights, images.Len(), timesteps...)
-	if err != nil {
-		return nil, err
+// each hands z_t at one step to sink, from an image on.
+func (c *CompiledUNet) each(ctx context.Context, images data.Split, t int, seed uint64, from int, sink Sink) error {
+	chain, x := c.unet.Chain, c.extractor
+	if t < 0 || t >= chain.Steps() {
+		return fmt.Errorf("features: timestep %d: the chain has 0 to %d", t, chain.Steps()-1)
 	}
-	defer x.close()
-	var all []*mat.Dense
-	for done, t := range timesteps {
-		var one []*mat.Dense
-		put := gather(&one, images.Len())
-		err := u.at(ctx, x, images, t, seed, 0, func(first int, rows *mat.Dense) error {
-			n, _ := rows.Dims()
-			progress.report(done*images.Len()+first+n, len(timesteps)*images.Len())
-			return put(first, []*mat.Dense{rows})
-		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one[0])
-	}
-	return all, nil
-}
-
-// extractor prepares the program, which takes the timesteps of a batch beside its images.
-func (u UNet) extractor(e *engine.Engine, weights train.Weights, images int, timesteps ...int) (*extractor, error) {
-	for _, t := range timesteps {
-		if t < 0 || t >= u.Chain.Steps() {
-			return nil, fmt.Errorf("features: timestep %d: the chain has 0 to %d", t, u.Chain.Steps()-1)
-		}
-	}
-	if err := oneOf("part", u.part(), []Part{Encoder, Decoder, Both}); err != nil {
-		return nil, err
-	}
-	return newExtractor(e, "unet features", u.Network, weights, min(unetBatch, images), func(p *nn.Pass, images *graph.Node, extra []*graph.Node) []*graph.Node {
-		return []*graph.Node{u.pooled(p, images, extra[0])}
-	})
-}
-
-// at hands z_t at one step to sink, from an image on.
-func (u UNet) at(ctx context.Context, x *extractor, images data.Split, t int, seed uint64, from int, sink Sink) error {
 	told := make([]int32, x.batch)
 	for i := range told {
-		told[i] = int32(u.Chain.Timesteps[t])
+		told[i] = int32(chain.Timesteps[t])
 	}
 	steps := tensors.FromFlatDataAndDimensions(told, x.batch)
 	defer steps.FinalizeAll()
-	marginal := u.Chain.Marginal(t)
+	marginal := chain.Marginal(t)
 	return x.run(ctx, from, images.Len(), [3]int{images.Height, images.Width, images.Channels}, func(i int, values []float32) error {
 		data.Normalize(values, images.Pixels(i))
 		noise := rand.New(rand.NewPCG(seed, uint64(i)))
@@ -178,10 +207,10 @@ func (n UNetAt) Each(ctx context.Context, e *engine.Engine, images Images, from 
 		}
 		split.Images = append(split.Images, p.Pixels...)
 	}
-	x, err := n.extractor(e, n.Weights, images.Len(), n.Timestep)
+	compiled, err := n.Compile(e, n.Weights)
 	if err != nil {
 		return err
 	}
-	defer x.close()
-	return n.at(ctx, x, split, n.Timestep, n.Seed, from, sink)
+	defer compiled.Close()
+	return compiled.each(ctx, split, n.Timestep, n.Seed, from, sink)
 }

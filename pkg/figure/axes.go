@@ -20,6 +20,7 @@ type axis struct {
 	ticks     []tick
 	name      string
 	log       bool // spaced by ratio
+	reversed  bool // from the highest to the lowest
 }
 
 // share is how far along the axis a value lies, from 0 to 1.
@@ -27,7 +28,11 @@ func (a axis) share(value float64) vg.Length {
 	if a.log {
 		return vg.Length(math.Log(value/a.low) / math.Log(a.high/a.low))
 	}
-	return vg.Length((value - a.low) / (a.high - a.low))
+	share := vg.Length((value - a.low) / (a.high - a.low))
+	if a.reversed {
+		return 1 - share
+	}
+	return share
 }
 
 // frame is a data area with its axes on the left and below.
@@ -39,6 +44,12 @@ type frame struct {
 
 func (f frame) placeX(value float64) vg.Length {
 	return f.data.Min.X + f.x.share(value)*f.data.Size().X
+}
+
+// between is where a range of x begins and ends on the page, from left to right.
+func (f frame) between(from, to float64) (left, right vg.Length) {
+	a, b := f.placeX(from), f.placeX(to)
+	return min(a, b), max(a, b)
 }
 
 func (f frame) placeY(value float64) vg.Length {

@@ -30,6 +30,9 @@ type CurvesSpec struct {
 
 	// Scale is the spacing of X.
 	Scale Scale
+	// ReverseX runs the horizontal axis from the largest value to the smallest, as
+	// a sampler runs through time.
+	ReverseX bool
 	// FreeX fits the horizontal axis to each panel's own values.
 	FreeX bool
 	// LogY spaces Y by ratio. Values that are not positive leave a gap; a band

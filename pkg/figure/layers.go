@@ -16,8 +16,9 @@ func drawBands(c draw.Canvas, f frame, bands []Band, axis horizontal) {
 		if from >= to {
 			continue
 		}
+		left, right := f.between(from, to)
 		c.SetColor(bandFill)
-		c.Fill(vg.Rectangle{Min: vg.Point{X: f.placeX(from), Y: f.data.Min.Y}, Max: vg.Point{X: f.placeX(to), Y: f.data.Max.Y}}.Path())
+		c.Fill(vg.Rectangle{Min: vg.Point{X: left, Y: f.data.Min.Y}, Max: vg.Point{X: right, Y: f.data.Max.Y}}.Path())
 	}
 }
 

@@ -118,3 +118,18 @@ func TestFormatNumber(t *testing.T) {
 		}
 	}
 }
+
+func TestReversedAxis(t *testing.T) {
+	f := frame{x: axis{low: 0, high: 10, reversed: true}, y: axis{low: 0, high: 10}, data: vg.Rectangle{Max: vg.Point{X: 100, Y: 50}}}
+	for value, want := range map[float64]vg.Length{0: 100, 10: 0, 2.5: 75} {
+		if got := f.placeX(value); math.Abs(float64(got-want)) > 1e-9 {
+			t.Errorf("%g lies at %g, want %g", value, got, want)
+		}
+	}
+	if left, right := f.between(2, 4); !(left < right) || math.Abs(float64(right-80)) > 1e-9 {
+		t.Errorf("2 to 4 lies between %g and %g, want 60 and 80", left, right)
+	}
+	if got := f.placeY(10); got != 50 {
+		t.Errorf("the highest y lies at %g, want 50", got)
+	}
+}

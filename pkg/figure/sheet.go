@@ -115,6 +115,7 @@ func (s *sheet) newFrame(p panel, width vg.Length) frame {
 	var f frame
 	f.x.name, f.y.name = s.spec.XLabel, s.spec.YLabel
 	f.x.low, f.x.high = p.axis.limits()
+	f.x.reversed = s.spec.ReverseX
 	f.x.ticks, f.slanted = p.axis.ticks(width-verticalAxis-s.lineMargin, textStyle(tickSize, ink))
 	f.y.low, f.y.high = s.verticalLimits(p)
 	f.y.ticks = roundTicks(f.y.low, f.y.high, 5)

@@ -133,7 +133,7 @@ func New(e *engine.Engine, chain *process.DDPM, predict Predict, batch, height, 
 		if predicted.Gradient != nil {
 			next = graph.Add(next, graph.Mul(graph.Square(of(coefficientFresh)), predicted.Gradient))
 		}
-		outputs := []*graph.Node{graph.Add(next, graph.Mul(of(coefficientFresh), fresh))}
+		outputs := []*graph.Node{graph.Add(next, graph.Mul(of(coefficientFresh), fresh)), clean}
 		if predicted.Trace != nil {
 			outputs = append(outputs, predicted.Trace)
 		}
@@ -178,8 +178,10 @@ type Draw struct {
 	Start []float32
 	First int
 
-	Progress func(step, total int)           // after each step; may be nil
-	Trace    func(step int, trace []float32) // what a predictor traces, after each step; may be nil
+	// Each of these is called after each step, and may be nil.
+	Progress func(step, total int)
+	Clean    func(step int, clean []float32) // x̂_0 [B, H, W, C], the clean images that the step sees in its x_t
+	Trace    func(step int, trace []float32) // what a predictor traces
 }
 
 // Run samples one batch and returns its images, row-major [B, H, W, C], unclipped.
@@ -208,14 +210,10 @@ func (s *Sampler) Run(ctx context.Context, d Draw) ([]float32, error) {
 			return nil, err
 		}
 		x = outputs[0]
-		for _, traced := range outputs[1:] {
-			values, err := tensors.CopyFlatData[float32](traced)
-			traced.FinalizeAll()
-			if err != nil {
+		for k, hear := range []func(int, []float32){d.Clean, d.Trace}[:len(outputs)-1] {
+			if err := tell(hear, i, outputs[1+k]); err != nil {
+				x.FinalizeAll()
 				return nil, err
-			}
-			if d.Trace != nil {
-				d.Trace(i, values)
 			}
 		}
 		if d.Progress != nil {
@@ -224,6 +222,20 @@ func (s *Sampler) Run(ctx context.Context, d Draw) ([]float32, error) {
 	}
 	defer x.FinalizeAll()
 	return tensors.CopyFlatData[float32](x)
+}
+
+// tell hands a step's output to whom it may concern, and frees it.
+func tell(hear func(step int, values []float32), step int, output *tensors.Tensor) error {
+	defer output.FinalizeAll()
+	if hear == nil {
+		return nil
+	}
+	values, err := tensors.CopyFlatData[float32](output)
+	if err != nil {
+		return err
+	}
+	hear(step, values)
+	return nil
 }
 
 // Noised diffuses a clean image to what step takes, in place: x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε.

@@ -405,3 +405,27 @@ func TestTraceAndStart(t *testing.T) {
 		t.Errorf("steps %v, %v", seen, err)
 	}
 }
+
+// The clean images of DDIM's last step are where the sample ends.
+func TestCleanImagesAreHeard(t *testing.T) {
+	chain := chainOf(t, 50)
+	s, weights, statistics := newSampler(t, chain, gaussian(chain), Config{Method: DDIM, Steps: 5})
+	var heard [][]float32
+	x, err := s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1, Clean: func(step int, clean []float32) {
+		if step != len(heard) {
+			t.Errorf("step %d is heard after %d others", step, len(heard))
+		}
+		heard = append(heard, clean)
+	}})
+	if err != nil || len(heard) != s.Steps() {
+		t.Fatalf("%d steps heard of %d: %v", len(heard), s.Steps(), err)
+	}
+	for i, v := range heard[s.Steps()-1] { // DDIM's last step goes to x̂_0
+		if math.Abs(float64(v-x[i])) > 1e-5 {
+			t.Fatalf("value %d of the last clean image is %g, the sample's %g", i, v, x[i])
+		}
+	}
+	if slices.Equal(heard[0], heard[s.Steps()-1]) {
+		t.Error("the first step already sees the sample")
+	}
+}

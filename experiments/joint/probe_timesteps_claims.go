@@ -1,0 +1,197 @@
+package joint
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
+
+	"noisebook/pkg/claim"
+	"noisebook/pkg/table"
+)
+
+const (
+	nearChance    = 0.6     // an AUC below is called near chance, one that never exceeds it unreadable
+	clearlyBetter = 0.05    // difference of two mean AUCs
+	nearPureNoise = 2.0 / 3 // share of the timesteps
+)
+
+// judge holds the paper's shape claims, and its count of features, against the probes of z_t.
+func (c ProbeTimestepsConfig) judge(t table.Table, setting claim.Setting) ([]claim.Judgement, error) {
+	joined, err := t.Where("depth", allDepths)
+	if err != nil {
+		return nil, err
+	}
+	var judgements []claim.Judgement
+	for _, shape := range []claim.Shape{
+		{Claim: "coarse attributes stay readable at later t than fine ones: the last t at which the AUC exceeds the middle of chance and its best, mean over the attributes",
+			Check: coarseLastsLonger},
+		{Claim: "near pure noise (the last third of the timesteps) coarse attributes are read better than fine ones, by 0.05 in AUC",
+			Check: coarseIsReadNearNoise},
+		{Claim: "fine attributes are near chance at the last timestep: every AUC below 0.6",
+			Check: fineEndsAtChance},
+	} {
+		judgements = append(judgements, shape.Judge(c.Tier, joined))
+	}
+	reported, err := claim.Reported("joint", "fig2b", "CelebA", "UNet features z_t", "B.1; 64x64x3", "features")
+	if err != nil {
+		return nil, err
+	}
+	width, err := mean(joined, "features")
+	if err != nil {
+		return nil, err
+	}
+	paper := CelebA().DDGM()
+	number := claim.Number{Claim: "z_t has as many features as the paper reports (B.1)", Reported: reported.Value, Setting: claim.Setting{Dataset: paper.Dataset, Model: describe(paper)}}
+	return append(judgements, number.Judge(c.Tier, width, setting)), nil
+}
+
+// reading is how an attribute's AUC, the mean over seeds, goes with t.
+type reading struct {
+	attribute, kind string
+	t, auc          []float64 // by rising t
+}
+
+// readings are one an attribute, of the coarse and fine ones.
+func readings(t table.Table) ([]reading, error) {
+	compared, err := comparedAttributes(t)
+	if err != nil {
+		return nil, err
+	}
+	names, err := compared.Distinct("attribute")
+	if err != nil {
+		return nil, err
+	}
+	var all []reading
+	for _, name := range names {
+		rows, err := compared.Where("attribute", name)
+		if err != nil {
+			return nil, err
+		}
+		kinds, err := rows.Distinct("kind")
+		if err != nil {
+			return nil, err
+		}
+		r := reading{attribute: name, kind: kinds[0]}
+		if r.t, r.auc, err = meansBy(rows, "t", "auc"); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, r)
+	}
+	for _, kind := range []string{coarse, fine} {
+		if !slices.ContainsFunc(all, func(r reading) bool { return r.kind == kind }) {
+			return nil, fmt.Errorf("there is no %s attribute", kind)
+		}
+	}
+	return all, nil
+}
+
+// meansBy are the distinct x, ascending, and the mean y at each.
+func meansBy(t table.Table, x, y string) (xs, ys []float64, err error) {
+	cells, err := t.Distinct(x)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, cell := range cells {
+		rows, err := t.Where(x, cell)
+		if err != nil {
+			return nil, nil, err
+		}
+		at, err := mean(rows, x)
+		if err != nil {
+			return nil, nil, err
+		}
+		value, err := mean(rows, y)
+		if err != nil {
+			return nil, nil, err
+		}
+		if math.IsNaN(value) {
+			return nil, nil, fmt.Errorf("%s at %s = %s is NaN", y, x, cell)
+		}
+		xs, ys = append(xs, at), append(ys, value)
+	}
+	order := make([]int, len(xs))
+	floats.Argsort(xs, order)
+	sorted := make([]float64, len(ys))
+	for i, from := range order {
+		sorted[i] = ys[from]
+	}
+	return xs, sorted, nil
+}
+
+// lastReadable is the last t at which the AUC exceeds the middle of chance and
+// its best, between two timesteps by interpolation.
+func (r reading) lastReadable() (float64, error) {
+	best := slices.Max(r.auc)
+	if best < nearChance {
+		return 0, fmt.Errorf("%s is readable at no timestep: its best AUC is %.2f", r.attribute, best)
+	}
+	middle := 0.5 + (best-0.5)/2
+	last := len(r.auc) - 1
+	for r.auc[last] <= middle {
+		last--
+	}
+	if last == len(r.auc)-1 {
+		return r.t[last], nil
+	}
+	share := (r.auc[last] - middle) / (r.auc[last] - r.auc[last+1])
+	return r.t[last] + share*(r.t[last+1]-r.t[last]), nil
+}
+
+func coarseLastsLonger(t table.Table) (claim.Evidence, error) {
+	all, err := readings(t)
+	if err != nil {
+		return claim.Evidence{}, err
+	}
+	lasts := map[string][]float64{}
+	var details []string
+	for _, r := range all {
+		last, err := r.lastReadable()
+		if err != nil {
+			return claim.Evidence{}, err
+		}
+		lasts[r.kind] = append(lasts[r.kind], last)
+		details = append(details, fmt.Sprintf("%s %.0f", r.attribute, last))
+	}
+	difference := stat.Mean(lasts[coarse], nil) - stat.Mean(lasts[fine], nil)
+	return claim.Evidence{Holds: difference > 0, Value: difference,
+		Detail: fmt.Sprintf("coarse until t = %.0f, fine until %.0f; %s", stat.Mean(lasts[coarse], nil), stat.Mean(lasts[fine], nil), strings.Join(details, ", "))}, nil
+}
+
+func coarseIsReadNearNoise(t table.Table) (claim.Evidence, error) {
+	all, err := readings(t)
+	if err != nil {
+		return claim.Evidence{}, err
+	}
+	near := map[string][]float64{}
+	for _, r := range all {
+		from := nearPureNoise * slices.Max(r.t)
+		for i, at := range r.t {
+			if at >= from {
+				near[r.kind] = append(near[r.kind], r.auc[i])
+			}
+		}
+	}
+	difference := stat.Mean(near[coarse], nil) - stat.Mean(near[fine], nil)
+	return claim.Evidence{Holds: difference > clearlyBetter, Value: difference,
+		Detail: fmt.Sprintf("mean AUC %.3f of coarse attributes, %.3f of fine ones", stat.Mean(near[coarse], nil), stat.Mean(near[fine], nil))}, nil
+}
+
+func fineEndsAtChance(t table.Table) (claim.Evidence, error) {
+	all, err := readings(t)
+	if err != nil {
+		return claim.Evidence{}, err
+	}
+	highest := math.Inf(-1)
+	var details []string
+	for _, r := range all {
+		if last := r.auc[len(r.auc)-1]; r.kind == fine {
+			highest = max(highest, last)
+			details = append(details, fmt.Sprintf("%s %.3f", r.attribute, last))
+		}
+	}
+	return claim.Evidence{Holds: highest < nearChance, Value: highest, Detail: strings.Join(details, ", ")}, nil
+}
