@@ -55,13 +55,15 @@ func Features(ctx context.Context, store *track.Store, network features.Network,
 	}
 	stage := track.Stage[FeaturesConfig, FeatureSet]{Name: "features/measure", Version: 1,
 		Run: func(ctx context.Context, job *track.Job, _ FeaturesConfig) (FeatureSet, error) {
-			return measureFeatures(ctx, job, network, images)
+			return MeasureFeatures(ctx, job, network, images)
 		}}
 	c := FeaturesConfig{Network: network.Name(), Settings: network.Settings()}
 	return track.Do(ctx, store, stage, c, track.DatasetInput(track.Dataset{Name: "images", Checksum: checksum}))
 }
 
-func measureFeatures(ctx context.Context, job *track.Job, network features.Network, images features.Images) (FeatureSet, error) {
+// MeasureFeatures measures images by a network as a tracked job, which keeps each
+// batch in its scratch folder and goes on after the last one.
+func MeasureFeatures(ctx context.Context, job *track.Job, network features.Network, images features.Images) (FeatureSet, error) {
 	var e *engine.Engine
 	if network.UsesEngine() {
 		var err error

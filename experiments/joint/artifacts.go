@@ -17,6 +17,8 @@ func Artifacts() []experiments.Artifact {
 		artifact(alphaSweepID, AlphaSweep, func(c AlphaSweepConfig) []ModelConfig { return c.models() }),
 		artifact(alphaSamplesID, AlphaSamples, func(c AlphaSamplesConfig) []ModelConfig { return c.models() }),
 		artifact(samplesByClassID, SamplesByClass, func(c SamplesByClassConfig) []ModelConfig { return c.models() }),
+		artifact(accuracyID, Accuracy, func(c AccuracyConfig) []ModelConfig { return c.models() }),
+		artifact(probeAccuracyID, ProbeAccuracy, func(c ProbeAccuracyConfig) []ModelConfig { return c.models() }),
 		artifact(unconditionalID, Unconditional, func(c UnconditionalConfig) []ModelConfig { return c.models() }),
 		artifact(decisionPathID, DecisionPath, func(c DecisionPathConfig) []ModelConfig { return c.models() }),
 		artifact(probeTimestepsID, ProbeTimesteps, func(c ProbeTimestepsConfig) []ModelConfig { return c.models() }),

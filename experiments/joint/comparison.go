@@ -26,6 +26,8 @@ const (
 // prints, then one a measurement. The note says what makes it not comparable.
 var comparisonColumns = []string{"source", "dataset", "method", "condition", "metric", "value", "seed", "note"}
 
+const noSuchRow = "the paper has no such row"
+
 // measurement is one number of ours that belongs into a table of the paper.
 type measurement struct {
 	Dataset   string // as the paper names it
@@ -39,7 +41,8 @@ type measurement struct {
 
 // comparison is a table of the paper beside ours.
 type comparison struct {
-	artifact string // the paper's own name: tab1
+	artifact string   // the paper's own name: tab1
+	methods  []string // the paper's rows that are shown; nil means all
 	at       tier.Tier
 	measured []measurement
 	// setting is the paper's, for one of its numbers; nil means paperSetting.
@@ -49,11 +52,16 @@ type comparison struct {
 // paperDatasets are the datasets in the order of the paper's columns.
 var paperDatasets = []string{"FashionMNIST", "SVHN", "CIFAR-10", "CIFAR-100", "CelebA"}
 
+// comparisonTable is the result of the stage of an artifact that is a comparison.
+type comparisonTable struct {
+	Table table.Table `json:"table"`
+}
+
 // reported are the paper's results, a dataset after the other; what it says of
 // the protocol (metrics named setting_…) is none.
 func (c comparison) reported() []claim.ReportedValue {
 	values := slices.DeleteFunc(claim.ReportedValues("joint", c.artifact), func(v claim.ReportedValue) bool {
-		return strings.HasPrefix(v.Metric, "setting_")
+		return strings.HasPrefix(v.Metric, "setting_") || c.methods != nil && !slices.Contains(c.methods, v.Method)
 	})
 	slices.SortStableFunc(values, func(a, b claim.ReportedValue) int {
 		return cmp.Compare(slices.Index(paperDatasets, a.Dataset), slices.Index(paperDatasets, b.Dataset))
@@ -70,7 +78,7 @@ func (c comparison) table() (table.Table, error) {
 		}
 	}
 	for _, m := range c.measured {
-		note := "the paper has no such row"
+		note := noSuchRow
 		if v, err := claim.Reported("joint", c.artifact, m.Dataset, m.Method, m.Condition, m.Metric); err == nil {
 			j, err := c.number(v, []measurement{m})
 			if err != nil {

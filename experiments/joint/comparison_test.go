@@ -80,7 +80,7 @@ func TestComparisonTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	notes, err := here.Strings("note")
-	if err != nil || len(notes) != 2 || !strings.Contains(notes[0], "tier cpu") || notes[1] != "the paper has no such row" {
+	if err != nil || len(notes) != 2 || !strings.Contains(notes[0], "tier cpu") || notes[1] != noSuchRow {
 		t.Errorf("notes %q (%v)", notes, err)
 	}
 	if judgements, err := c.judge(); err != nil || len(judgements) != 1 {

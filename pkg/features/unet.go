@@ -35,6 +35,9 @@ type UNet struct {
 	UNet    *nn.UNet
 	Chain   *process.DDPM
 	Part    Part // empty means Encoder
+	// Clean leaves the noise out: the maps of x_0 itself, told the step t.
+	// Joint Diffusion's classifier reads those of t = 0.
+	Clean bool
 }
 
 // Block is a feature map of a UNet and its columns [From, To) of z_t.
@@ -63,7 +66,7 @@ func (u UNet) Blocks() []Block {
 }
 
 // At returns z_t [images, D] at step t of the chain, in [0, Steps): the pooled
-// maps for x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε. The noise ε belongs to the seed and to
+// maps for x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε, or for x_0 if clean. The noise ε belongs to the seed and to
 // the image's number, so that it is the same at every t and in every subset
 // that starts with the same images.
 func (u UNet) At(ctx context.Context, e *engine.Engine, weights train.Weights, images data.Split, t int, seed uint64) (*mat.Dense, error) {
@@ -131,6 +134,9 @@ func (c *CompiledUNet) each(ctx context.Context, images data.Split, t int, seed 
 	marginal := chain.Marginal(t)
 	return x.run(ctx, from, images.Len(), [3]int{images.Height, images.Width, images.Channels}, func(i int, values []float32) error {
 		data.Normalize(values, images.Pixels(i))
+		if u.Clean {
+			return nil
+		}
 		noise := rand.New(rand.NewPCG(seed, uint64(i)))
 		for k, v := range values {
 			values[k] = float32(marginal.Mean*float64(v) + marginal.Std*noise.NormFloat64())
@@ -184,9 +190,13 @@ func (n UNetAt) Name() string { return "unet" }
 
 // Settings name the maps, the timestep, the seed of the noise and the weights.
 func (n UNetAt) Settings() map[string]string {
-	return map[string]string{
+	s := map[string]string{
 		"layer": string(n.part()), "timestep": strconv.Itoa(n.Timestep), "seed": strconv.FormatUint(n.Seed, 10), "weights": n.Origin,
 	}
+	if n.Clean {
+		s["noise"] = "none"
+	}
+	return s
 }
 
 // UsesEngine is true.

@@ -22,8 +22,8 @@ type DotsSpec struct {
 	// Group names the column whose values are told apart by colour and marker,
 	// each on a line of its own within a row, such as the paper and here.
 	Group string
-	// Panel names the column that has one plot a value, side by side, each with
-	// its own axis: a dataset, or a dataset and a metric.
+	// Panel names the column that has one plot a value, up to three side by side,
+	// each with its own axis: a dataset, or a dataset and a metric.
 	Panel string
 	// Seed names the column of repetitions: the dot is their mean, the bar one
 	// sample standard deviation (n − 1) to each side. A single one has no bar.
@@ -41,8 +41,8 @@ type DotsSpec struct {
 	// Caption and Provenance are as in CurvesSpec.
 	Caption    string
 	Provenance map[string]string
-	// Width is the figure's in inches; zero gives each of up to three panels
-	// beside each other 2.1 beside the names of the rows. The height follows from the rows.
+	// Width is the figure's in inches; zero gives each panel 2.1
+	// beside the names of the rows. The height follows from the rows.
 	Width float64
 }
 

@@ -38,7 +38,8 @@ type dotSheet struct {
 
 func newDotSheet(spec DotsSpec, data dotData) *dotSheet {
 	s := &dotSheet{spec: spec, data: data, caption: captionText(spec.Caption, spec.Provenance)}
-	s.columns = min(len(data.panels), panelsPerRow)
+	rows := (len(data.panels) + panelsPerRow - 1) / panelsPerRow
+	s.columns = (len(data.panels) + rows - 1) / rows // four are two by two
 	label := textStyle(tickSize, ink)
 	for r, row := range data.rows {
 		lines := wrap(label, row, widestRow)

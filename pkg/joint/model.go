@@ -9,7 +9,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"noisebook/pkg/engine"
 	"noisebook/pkg/nn"
 )
 
@@ -43,7 +42,7 @@ type Model struct {
 	Statistics *nn.Layout // running statistics of the head's batch norms
 	Encoder    *nn.Encoder
 	UNet       *nn.UNet // nil for an encoder only
-	head       head
+	head       Head
 }
 
 // New lays out a model.
@@ -61,7 +60,8 @@ func New(c Config) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("joint: %w", err)
 	}
-	m.head = newHead(m.Layout, m.Statistics, m.Encoder.FeatureWidth(), c)
+	width := m.Encoder.FeatureWidth()
+	m.head = NewHead(m.Layout, m.Statistics, width+1, width/2, c.Classes, c.HeadDropout)
 	return m, nil
 }
 
@@ -87,7 +87,7 @@ func (m *Model) Logits(p *nn.Pass, f nn.Features, t *Node) *Node {
 }
 
 // LogitsOf is the head on pooled features z [B, FeatureWidth + 1]: [B, classes].
-func (m *Model) LogitsOf(p *nn.Pass, z *Node) *Node { return m.head.forward(p, z) }
+func (m *Model) LogitsOf(p *nn.Pass, z *Node) *Node { return m.head.Logits(p, z) }
 
 // ClassLoss is how far logits [B, K] are from labels y, in nats, each example
 // [B]: the cross-entropy with classes [B], or of attributes [B, K] (0 or 1) the
@@ -97,33 +97,4 @@ func (m *Model) ClassLoss(logits, y *Node) *Node {
 		return ReduceMean(nn.BinaryCrossEntropy(logits, y), -1)
 	}
 	return nn.CrossEntropy(logits, y)
-}
-
-// head is g_ω: dropout, batch norm, linear to half the features, leaky ReLU,
-// dropout, batch norm, linear to the logits.
-type head struct {
-	dropout      float64
-	norm1, norm2 nn.BatchNorm
-	hidden, last nn.Linear
-}
-
-// headSlope is PyTorch's default slope of a leaky ReLU.
-const headSlope = 0.01
-
-func newHead(l, statistics *nn.Layout, features int, c Config) head {
-	hidden := features / 2
-	return head{
-		dropout: c.HeadDropout,
-		norm1:   nn.NewBatchNorm(l, statistics, "head.norm1", features+1),
-		hidden:  nn.NewLinear(l, "head.hidden", features+1, hidden),
-		norm2:   nn.NewBatchNorm(l, statistics, "head.norm2", hidden),
-		last:    nn.NewLinear(l, "head.logits", hidden, c.Classes),
-	}
-}
-
-func (h head) forward(p *nn.Pass, z *Node) *Node {
-	defer engine.InLayer("head")
-	z = h.norm1.Forward(p, p.Dropout(z, h.dropout))
-	z = nn.LeakyReLU(h.hidden.Forward(p, z), headSlope)
-	return h.last.Forward(p, h.norm2.Forward(p, p.Dropout(z, h.dropout)))
 }

@@ -1,0 +1,310 @@
+package joint
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"gonum.org/v1/gonum/mat"
+
+	"noisebook/experiments"
+	"noisebook/pkg/data"
+	"noisebook/pkg/engine"
+	"noisebook/pkg/features"
+	"noisebook/pkg/joint"
+	"noisebook/pkg/nn"
+	"noisebook/pkg/npy"
+	"noisebook/pkg/track"
+	"noisebook/pkg/train"
+)
+
+// ProbeConfig is the paper's probe: a perceptron of the head's kind, trained on
+// the frozen features z_0 of clean images.
+type ProbeConfig struct {
+	Train train.Config `json:"train"` // of the first probe
+	Seeds int          `json:"seeds"` // probes, whose training seeds count up
+	// Images is how many training images the probe sees; 0 means all.
+	Images int `json:"images,omitempty"`
+}
+
+// Validate says what is wrong, by field.
+func (c ProbeConfig) Validate() error {
+	switch {
+	case c.Seeds < 1:
+		return fmt.Errorf("seeds is %d: it must be at least 1", c.Seeds)
+	case c.Images < 0:
+		return fmt.Errorf("images is %d: it must not be negative; 0 means all", c.Images)
+	}
+	return nil
+}
+
+// CleanFeaturesConfig names z_0 of a part of a dataset, by a network.
+type CleanFeaturesConfig struct {
+	Dataset string       `json:"dataset"`
+	Part    string       `json:"part"`             // train or test
+	Images  int          `json:"images,omitempty"` // the first of them; 0 means all
+	Network joint.Config `json:"network"`
+	Chain   ChainConfig  `json:"chain"`
+	Resize  bool         `json:"resize,omitempty"`
+	// Untrained is the seed of weights as training begins with them; 0 takes a trained model's.
+	Untrained uint64 `json:"untrained,omitempty"`
+}
+
+// CleanFeatures are z_0 of labelled images in the store.
+type CleanFeatures struct {
+	experiments.FeatureSet
+	Labels       track.Artifact `json:"labels"`        // int64 [images]
+	MostFrequent float64        `json:"most_frequent"` // share of the most frequent class
+}
+
+// cleanFeatures measures z_0 of a part of the model's dataset, or answers from
+// the store. Without a trained model the weights are those it would start from.
+func (c ModelConfig) cleanFeatures(ctx context.Context, store *track.Store, trained *track.Result[TrainedModel], part string, images int) (track.Result[CleanFeatures], error) {
+	config := CleanFeaturesConfig{Dataset: c.Dataset, Part: part, Images: images, Network: c.Network, Chain: c.Chain, Resize: c.Resize}
+	dataset, err := data.Describe(c.Dataset)
+	if err != nil {
+		return track.Result[CleanFeatures]{}, err
+	}
+	inputs := experiments.DatasetInputs(dataset)
+	if trained != nil {
+		inputs = append(inputs, *trained)
+	} else {
+		config.Untrained = c.Train.Seed
+	}
+	stage := track.Stage[CleanFeaturesConfig, CleanFeatures]{Name: "joint/clean-features", Version: 1,
+		Run: func(ctx context.Context, job *track.Job, config CleanFeaturesConfig) (CleanFeatures, error) {
+			return c.measureClean(ctx, job, config, trained)
+		}}
+	return track.Do(ctx, store, stage, config, inputs...)
+}
+
+func (c ModelConfig) measureClean(ctx context.Context, job *track.Job, config CleanFeaturesConfig, trained *track.Result[TrainedModel]) (CleanFeatures, error) {
+	dataset, err := c.load(ctx, job)
+	if err != nil {
+		return CleanFeatures{}, err
+	}
+	split := dataset.Train
+	if config.Part == "test" {
+		split = dataset.Test
+	}
+	if config.Images > 0 {
+		split = split.First(config.Images)
+	}
+	model, err := joint.New(config.Network)
+	if err != nil {
+		return CleanFeatures{}, err
+	}
+	chain, err := config.Chain.Process()
+	if err != nil {
+		return CleanFeatures{}, err
+	}
+	unet := features.UNetAt{UNet: features.UNet{Network: network(model), UNet: model.UNet, Chain: chain, Clean: true}}
+	if trained == nil {
+		unet.Weights = train.Weights{Values: model.Layout.Initialize(config.Untrained), Statistics: model.Statistics.Initialize(config.Untrained)}
+	} else if path, err := job.Path(trained.Value.Weights); err != nil {
+		return CleanFeatures{}, err
+	} else if unet.Weights, err = train.ReadWeights(path, unet.Network); err != nil {
+		return CleanFeatures{}, err
+	}
+	set, err := experiments.MeasureFeatures(ctx, job, unet, features.FromSplit(split))
+	if err != nil {
+		return CleanFeatures{}, err
+	}
+	counts := split.ClassCounts(len(dataset.Classes))
+	out := CleanFeatures{FeatureSet: set, MostFrequent: float64(slices.Max(counts)) / float64(split.Len())}
+	out.Labels, err = job.Save("labels.npy", func(w io.Writer) error {
+		labels := make([]int64, split.Len())
+		for i, label := range split.Labels {
+			labels[i] = int64(label)
+		}
+		return npy.Write(w, []int{len(labels)}, labels)
+	})
+	return out, err
+}
+
+// ProbeTraining is one probe's training.
+type ProbeTraining struct {
+	Classes int          `json:"classes"`
+	Dropout float64      `json:"dropout"`
+	Labels  LabelsConfig `json:"labels"` // that the probe may see
+	Train   train.Config `json:"train"`
+}
+
+// Probed is how well a probe classifies.
+type Probed struct {
+	Accuracy     float64 `json:"accuracy"` // share of the test images, last step
+	TestImages   int     `json:"test_images"`
+	MostFrequent float64 `json:"most_frequent"` // share of their most frequent class
+}
+
+// probe trains the probes on z_0 of a model, or answers from the store. A
+// trained model of nil stands for the untrained network.
+func (c ProbeConfig) probe(ctx context.Context, store *track.Store, model ModelConfig, trained *track.Result[TrainedModel]) ([]track.Result[Probed], error) {
+	fitted, err := model.cleanFeatures(ctx, store, trained, "train", c.Images)
+	if err != nil {
+		return nil, err
+	}
+	test, err := model.cleanFeatures(ctx, store, trained, "test", model.TestImages)
+	if err != nil {
+		return nil, err
+	}
+	stage := track.Stage[ProbeTraining, Probed]{Name: "joint/probe", Version: 1,
+		Run: func(ctx context.Context, job *track.Job, t ProbeTraining) (Probed, error) {
+			return t.run(ctx, job, fitted.Value, test.Value)
+		}}
+	training := ProbeTraining{Classes: model.Network.Classes, Dropout: model.Network.HeadDropout, Labels: model.Labels, Train: c.Train}
+	var probes []track.Result[Probed]
+	for range c.Seeds {
+		probed, err := track.Do(ctx, store, stage, training, fitted, test)
+		if err != nil {
+			return nil, err
+		}
+		probes = append(probes, probed)
+		training.Train.Seed++
+	}
+	return probes, nil
+}
+
+func (t ProbeTraining) run(ctx context.Context, job *track.Job, fitted, test CleanFeatures) (Probed, error) {
+	job.Seed(int64(t.Train.Seed))
+	e, err := experiments.Engine(ctx, job)
+	if err != nil {
+		return Probed{}, err
+	}
+	known, err := fitted.read(job)
+	if err != nil {
+		return Probed{}, err
+	}
+	net := train.Network{Layout: &nn.Layout{}, Statistics: &nn.Layout{}}
+	head := joint.NewHead(net.Layout, net.Statistics, known.width, known.width/2, t.Classes, t.Dropout)
+	objective := func(p *nn.Pass, z, labels *graph.Node) (*graph.Node, []train.Term) {
+		return graph.ReduceAllMean(nn.CrossEntropy(head.Logits(p, graph.Reshape(z, -1, known.width)), labels)), nil
+	}
+	batches, err := newFeatureBatches(known, t.Labels, t.Train)
+	if err != nil {
+		return Probed{}, err
+	}
+	weights, err := experiments.Train(ctx, job, e, net, objective, batches, [3]int{1, 1, known.width}, t.Train)
+	if err != nil {
+		return Probed{}, err
+	}
+	unseen, err := test.read(job)
+	if err != nil {
+		return Probed{}, err
+	}
+	logits, err := headLogits(e, net, head, weights, unseen)
+	if err != nil {
+		return Probed{}, err
+	}
+	p := Probed{TestImages: test.Images, MostFrequent: test.MostFrequent}
+	p.Accuracy, err = accuracy(logits, unseen.labels)
+	job.Log(t.Train.Steps, map[string]float64{"test_accuracy": p.Accuracy})
+	return p, err
+}
+
+// headLogits classifies features in evaluation mode: [images, classes].
+func headLogits(e *engine.Engine, net train.Network, head joint.Head, w train.Weights, z featureRows) (*mat.Dense, error) {
+	program, err := e.NewProgram("probe", func(_ *graph.Graph, in []*graph.Node) []*graph.Node {
+		return []*graph.Node{head.Logits(nn.Evaluate(nn.NewWeights(net.Layout, in[0]), nn.NewWeights(net.Statistics, in[1])), in[2])}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer program.Finalize()
+	images := len(z.labels)
+	outputs, err := program.Call(w.Values, w.Statistics, tensors.FromFlatDataAndDimensions(z.values, images, z.width))
+	if err != nil {
+		return nil, err
+	}
+	defer outputs[0].FinalizeAll()
+	flat, err := tensors.CopyFlatData[float32](outputs[0])
+	if err != nil {
+		return nil, err
+	}
+	wide := make([]float64, len(flat))
+	for i, v := range flat {
+		wide[i] = float64(v)
+	}
+	return mat.NewDense(images, len(flat)/images, wide), nil
+}
+
+// featureRows are labelled features in memory.
+type featureRows struct {
+	values []float32 // [images·width]
+	width  int
+	labels []int32
+}
+
+func (f CleanFeatures) read(job *track.Job) (featureRows, error) {
+	rows := featureRows{width: f.Width}
+	open := func(a track.Artifact) (*npy.Array, error) {
+		path, err := job.Path(a)
+		if err != nil {
+			return nil, err
+		}
+		return npy.Open(path)
+	}
+	array, err := open(f.Features)
+	if err != nil {
+		return rows, err
+	}
+	for _, v := range array.Float64s() {
+		rows.values = append(rows.values, float32(v))
+	}
+	if array, err = open(f.Labels); err != nil {
+		return rows, err
+	}
+	labels, err := array.Ints()
+	for _, label := range labels {
+		rows.labels = append(rows.labels, int32(label))
+	}
+	return rows, err
+}
+
+// featureBatches are rows of features as a training's images of [1, 1, width],
+// in the order in which the labelled images of a dataset would come.
+type featureBatches struct {
+	rows     featureRows
+	labelled []int // of the rows, those whose labels are known
+	order    *data.Batches
+	indices  []int
+}
+
+func newFeatureBatches(rows featureRows, labels LabelsConfig, c train.Config) (*featureBatches, error) {
+	b := &featureBatches{rows: rows, indices: make([]int, c.Batch)}
+	known := slices.Repeat([]bool{true}, len(rows.labels))
+	var err error
+	if labels.partial() {
+		if known, err = data.LabelMask(rows.labels, labels.Share, labels.Seed); err != nil {
+			return nil, err
+		}
+	}
+	var shown []int32
+	for i, k := range known {
+		if k {
+			b.labelled, shown = append(b.labelled, i), append(shown, rows.labels[i])
+		}
+	}
+	b.order, err = data.NewBatches(data.Split{Labels: shown}, c.Batch, c.Seed)
+	return b, err
+}
+
+// Size is the rows of a batch.
+func (b *featureBatches) Size() int { return len(b.indices) }
+
+// Fill writes the features and labels of a step.
+func (b *featureBatches) Fill(step int, values []float32, labels []int32) error {
+	if err := b.order.Indices(step, b.indices); err != nil {
+		return err
+	}
+	width := b.rows.width
+	for i, index := range b.indices {
+		row := b.labelled[index]
+		copy(values[i*width:(i+1)*width], b.rows.values[row*width:])
+		labels[i] = b.rows.labels[row]
+	}
+	return nil
+}
