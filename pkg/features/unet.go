@@ -66,9 +66,9 @@ func (u UNet) Blocks() []Block {
 }
 
 // At returns z_t [images, D] at step t of the chain, in [0, Steps): the pooled
-// maps for x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε, or for x_0 if clean. The noise ε belongs to the seed and to
-// the image's number, so that it is the same at every t and in every subset
-// that starts with the same images.
+// maps for x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε, or for x_0 if clean. The noise ε belongs
+// to the seed and to the image's number, so that it is the same at every t and
+// in every subset that starts with the same images.
 func (u UNet) At(ctx context.Context, e *engine.Engine, weights train.Weights, images data.Split, t int, seed uint64) (*mat.Dense, error) {
 	c, err := u.Compile(e, weights)
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *CompiledUNet) each(ctx context.Context, images data.Split, t int, seed 
 	marginal := chain.Marginal(t)
 	return x.run(ctx, from, images.Len(), [3]int{images.Height, images.Width, images.Channels}, func(i int, values []float32) error {
 		data.Normalize(values, images.Pixels(i))
-		if u.Clean {
+		if c.unet.Clean {
 			return nil
 		}
 		noise := rand.New(rand.NewPCG(seed, uint64(i)))
