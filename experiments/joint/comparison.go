@@ -7,8 +7,6 @@ import (
 	"strings"
 	"unicode"
 
-	"gonum.org/v1/gonum/stat"
-
 	"noisebook/pkg/claim"
 	"noisebook/pkg/data"
 	"noisebook/pkg/figure"
@@ -97,12 +95,7 @@ func (c comparison) table() (table.Table, error) {
 func (c comparison) judge() ([]claim.Judgement, error) {
 	var judgements []claim.Judgement
 	for _, v := range c.reported() {
-		var ours []measurement
-		for _, m := range c.measured {
-			if m.Dataset == v.Dataset && m.Method == v.Method && m.Condition == v.Condition && m.Metric == v.Metric {
-				ours = append(ours, m)
-			}
-		}
+		ours := c.counterparts(v)
 		if len(ours) == 0 {
 			continue
 		}
@@ -113,6 +106,26 @@ func (c comparison) judge() ([]claim.Judgement, error) {
 		judgements = append(judgements, j)
 	}
 	return judgements, nil
+}
+
+// counterparts are our measurements, by seed, of what the paper has one number for.
+func (c comparison) counterparts(v claim.ReportedValue) []measurement {
+	var ours []measurement
+	for _, m := range c.measured {
+		if m.Dataset == v.Dataset && m.Method == v.Method && m.Condition == v.Condition && m.Metric == v.Metric {
+			ours = append(ours, m)
+		}
+	}
+	return ours
+}
+
+// meanOf is the mean over seeds.
+func meanOf(ours []measurement) float64 {
+	sum := 0.0
+	for _, m := range ours {
+		sum += m.Value
+	}
+	return sum / float64(len(ours))
 }
 
 // number judges measurements of one thing against what the paper reports of it.
@@ -129,16 +142,12 @@ func (c comparison) number(v claim.ReportedValue, ours []measurement) (claim.Jud
 	if !known {
 		return claim.Judgement{}, fmt.Errorf("joint: %s has numbers of metric %q: add it to units", c.artifact, v.Metric)
 	}
-	var values []float64
-	for _, one := range ours {
-		values = append(values, one.Value)
-	}
 	text := fmt.Sprintf("%s of %s on %s (%s)", u.name, v.Method, v.Dataset, c.artifact)
 	if v.Condition != "" {
 		text = fmt.Sprintf("%s of %s on %s, %s (%s)", u.name, v.Method, v.Dataset, v.Condition, c.artifact)
 	}
 	number := claim.Number{Claim: text, Reported: v.Value, Tolerance: u.tolerance, Setting: theirs}
-	return number.Judge(c.at, stat.Mean(values, nil), ours[0].Setting), nil
+	return number.Judge(c.at, meanOf(ours), ours[0].Setting), nil
 }
 
 // unit describes a metric of the paper's tables.

@@ -151,14 +151,10 @@ func (c ProbeConfig) probe(ctx context.Context, store *track.Store, model ModelC
 	if err != nil {
 		return nil, err
 	}
-	stage := track.Stage[ProbeTraining, Probed]{Name: "joint/probe", Version: 1,
-		Run: func(ctx context.Context, job *track.Job, t ProbeTraining) (Probed, error) {
-			return t.run(ctx, job, fitted.Value, test.Value)
-		}}
 	training := ProbeTraining{Classes: model.Network.Classes, Dropout: model.Network.HeadDropout, Labels: model.Labels, Train: c.Train}
 	var probes []track.Result[Probed]
 	for range c.Seeds {
-		probed, err := track.Do(ctx, store, stage, training, fitted, test)
+		probed, err := training.fit(ctx, store, fitted, test)
 		if err != nil {
 			return nil, err
 		}
@@ -166,6 +162,15 @@ func (c ProbeConfig) probe(ctx context.Context, store *track.Store, model ModelC
 		training.Train.Seed++
 	}
 	return probes, nil
+}
+
+// fit trains the probe on some features and tests it on others, or answers from the store.
+func (t ProbeTraining) fit(ctx context.Context, store *track.Store, fitted, test track.Result[CleanFeatures]) (track.Result[Probed], error) {
+	stage := track.Stage[ProbeTraining, Probed]{Name: "joint/probe", Version: 1,
+		Run: func(ctx context.Context, job *track.Job, t ProbeTraining) (Probed, error) {
+			return t.run(ctx, job, fitted.Value, test.Value)
+		}}
+	return track.Do(ctx, store, stage, t, fitted, test)
 }
 
 func (t ProbeTraining) run(ctx context.Context, job *track.Job, fitted, test CleanFeatures) (Probed, error) {

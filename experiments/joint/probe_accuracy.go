@@ -3,6 +3,7 @@ package joint
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
@@ -71,22 +72,27 @@ func (c ProbeAccuracyConfig) Run(ctx context.Context, store *track.Store) (exper
 	if err != nil {
 		return o, err
 	}
+	o.Report.Judgements, err = c.judge(&a, o.Table)
+	return o, err
+}
+
+func (c ProbeAccuracyConfig) judge(a *accuracies, t table.Table) ([]claim.Judgement, error) {
+	var shapes []claim.Judgement
 	for _, name := range c.Datasets {
 		claims, err := probeClaims(name)
 		if err != nil {
-			return o, err
+			return nil, err
 		}
 		for _, shape := range claims {
-			o.Report.Judgements = append(o.Report.Judgements, shape.Judge(c.Tier, o.Table))
+			shapes = append(shapes, shape.Judge(c.Tier, t))
 		}
 	}
-	numbers, err := a.judge()
+	numbers, err := a.comparison.judge()
 	if err != nil {
-		return o, err
+		return nil, err
 	}
 	widths, err := c.widths()
-	o.Report.Judgements = append(append(o.Report.Judgements, numbers...), widths...)
-	return o, err
+	return slices.Concat(shapes, numbers, widths), err
 }
 
 // probeClaims are fig2a's claims for one of our datasets.

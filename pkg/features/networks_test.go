@@ -150,6 +150,34 @@ func TestUNetParts(t *testing.T) {
 	}
 }
 
+// Clean features have no noise in them, whatever the seed, and are told their t.
+func TestCleanUNet(t *testing.T) {
+	u, weights := smallUNet(t)
+	images := randomImages(3, 8, 1)
+	at := func(clean bool, step int, seed uint64) *mat.Dense {
+		u.Clean = clean
+		z, err := u.At(t.Context(), openEngine(t), weights, images, step, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
+	clean := at(true, 0, 1)
+	if !mat.Equal(at(true, 0, 2), clean) {
+		t.Error("clean features depend on the seed of the noise")
+	}
+	if mat.EqualApprox(at(false, 0, 1), clean, 1e-6) {
+		t.Error("clean features are those of noised images")
+	}
+	if mat.EqualApprox(at(true, 4, 1), clean, 1e-6) {
+		t.Error("clean features are told the same t at every step")
+	}
+	n := UNetAt{UNet: u}
+	if named := n.Settings(); named["noise"] != "none" {
+		t.Errorf("settings %v do not say that there is no noise", named)
+	}
+}
+
 // The noise belongs to the seed and the image alone, and grows with t.
 func TestUNetNoise(t *testing.T) {
 	u, weights := smallUNet(t)
