@@ -211,33 +211,3 @@ func controlMisses(t table.Table) (claim.Evidence, error) {
 	return claim.Evidence{Holds: control < plain, Value: control,
 		Detail: fmt.Sprintf("target class in %.1f %% of images at −α, %.1f %% without guidance", 100*control, 100*plain)}, err
 }
-
-func eachAlpha(t table.Table, visit func(alpha float64, rows table.Table) error) error {
-	values, err := t.Distinct("alpha")
-	if err != nil {
-		return err
-	}
-	for _, value := range values {
-		rows, err := t.Where("alpha", value)
-		if err != nil {
-			return err
-		}
-		alphas, err := rows.Floats("alpha")
-		if err != nil {
-			return err
-		}
-		if err := visit(alphas[0], rows); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// mean is a column's mean.
-func mean(t table.Table, column string) (float64, error) {
-	values, err := t.Floats(column)
-	if err != nil {
-		return 0, err
-	}
-	return stat.Mean(values, nil), nil
-}

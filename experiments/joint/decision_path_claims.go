@@ -33,12 +33,12 @@ const lateClass = 3
 func decidedSooner(t table.Table) (claim.Evidence, error) {
 	decided := table.New("alpha", "decided")
 	var details []string
-	if err := eachValue(t, "alpha", func(alpha string, rows table.Table) error {
+	if err := eachAlpha(t, func(alpha float64, rows table.Table) error {
 		from, err := decidedFrom(rows)
 		if err != nil {
 			return err
 		}
-		details = append(details, fmt.Sprintf("α = %s %s", alpha, decidedInWords(from)))
+		details = append(details, fmt.Sprintf("α = %g %s", alpha, decidedInWords(from)))
 		return decided.Append(alpha, from)
 	}); err != nil {
 		return claim.Evidence{}, err

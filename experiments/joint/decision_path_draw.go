@@ -15,41 +15,16 @@ import (
 // classes, and for some.
 func (c DecisionPathConfig) drawPath(t table.Table, classes []string, provenance map[string]string) (*figure.Figure, error) {
 	drawn := table.New("panel", "alpha", "seed", "t", "probability")
-	alphas, err := t.Distinct("alpha")
-	if err != nil {
+	if err := appendPaths(&drawn, fmt.Sprintf("mean over %d classes", len(classes)), t); err != nil {
 		return nil, err
 	}
-	panels := []string{""} // all classes
 	for _, class := range c.Classes {
-		panels = append(panels, classes[class])
-	}
-	for _, panel := range panels {
-		rows, heading := t, fmt.Sprintf("mean over %d classes", len(classes))
-		if panel != "" {
-			heading = panel
-			if rows, err = t.Where("class", panel); err != nil {
-				return nil, err
-			}
+		rows, err := t.Where("class", classes[class])
+		if err != nil {
+			return nil, err
 		}
-		for _, alpha := range alphas {
-			of, err := rows.Where("alpha", alpha)
-			if err != nil {
-				return nil, err
-			}
-			if err := eachValue(of, "seed", func(seed string, rows table.Table) error {
-				ts, probabilities, err := meansBy(rows, "t", "probability")
-				if err != nil {
-					return err
-				}
-				for i, at := range ts {
-					if err := drawn.Append(heading, "α = "+alpha, seed, at, probabilities[i]); err != nil {
-						return err
-					}
-				}
-				return nil
-			}); err != nil {
-				return nil, err
-			}
+		if err := appendPaths(&drawn, classes[class], rows); err != nil {
+			return nil, err
 		}
 	}
 	return figure.Curves(drawn, figure.CurvesSpec{
@@ -59,6 +34,24 @@ func (c DecisionPathConfig) drawPath(t table.Table, classes []string, provenance
 		Lines:      []figure.Line{{Value: 0.5}},
 		Caption:    "Softmax of the joint model's classifier on Z_t, before Algorithm 1 moves the features. Sampling runs from left to right; α = 0 is not guided.",
 		Provenance: provenance,
+	})
+}
+
+// appendPaths adds a panel's path for each step size and seed.
+func appendPaths(drawn *table.Table, panel string, rows table.Table) error {
+	return eachValue(rows, "alpha", func(alpha string, rows table.Table) error {
+		return eachValue(rows, "seed", func(seed string, rows table.Table) error {
+			ts, probabilities, err := meansBy(rows, "t", "probability")
+			if err != nil {
+				return err
+			}
+			for i, at := range ts {
+				if err := drawn.Append(panel, "α = "+alpha, seed, at, probabilities[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	})
 }
 
@@ -72,32 +65,30 @@ func (c DecisionPathConfig) drawClasses(t table.Table, provenance map[string]str
 	if err != nil {
 		return nil, err
 	}
-	drawn := table.New("class", "alpha", "seed", "decided")
+	drawn := table.New("class", "alpha", "decided")
 	for _, class := range classes {
 		rows, err := t.Where("class", class.name)
 		if err != nil {
 			return nil, err
 		}
-		if err := eachValue(rows, "alpha", func(alpha string, rows table.Table) error {
-			if alpha == "0" {
+		if err := eachAlpha(rows, func(alpha float64, rows table.Table) error {
+			if alpha == 0 {
 				return nil // nothing aims at the class
 			}
-			return eachValue(rows, "seed", func(seed string, rows table.Table) error {
-				decided, err := decidedFrom(rows)
-				if err != nil {
-					return err
-				}
-				return drawn.Append(class.name, "α = "+alpha, seed, decided)
-			})
+			decided, err := decidedFrom(rows)
+			if err != nil {
+				return err
+			}
+			return drawn.Append(class.name, fmt.Sprintf("α = %g", alpha), decided)
 		}); err != nil {
 			return nil, err
 		}
 	}
 	return figure.Dots(drawn, figure.DotsSpec{
-		Row: "class", Value: "decided", Group: "alpha", Seed: "seed",
+		Row: "class", Value: "decided", Group: "alpha",
 		Title:      "From which timestep on a class is decided",
 		XLabel:     "timestep t, noise on the right",
-		Caption:    fmt.Sprintf("The first step from which the mean probability of the target stays above a half; −1 where it does not by the end. Classes in their order at α = %g.", c.ClassAlpha),
+		Caption:    fmt.Sprintf("The first step from which the mean probability of the target, over images and seeds, stays above a half; −1 where it does not by the end. Classes in their order at α = %g.", c.ClassAlpha),
 		Provenance: provenance,
 		Width:      6.4,
 	})
@@ -129,27 +120,9 @@ func (c DecisionPathConfig) drawSamples(store *track.Store, traces []DecisionTra
 	return figure.Grid(pictures, figure.GridSpec{
 		Columns: len(points), RowLabels: rows, ColumnLabels: columns, ColumnTitle: "timestep t",
 		Title:      fmt.Sprintf("What a sample looks like on its way to %q", class),
-		Caption:    "The clean image x̂_0 that each step sees in its x_t. All rows start from the same noise.",
+		Caption:    "The clean image x̂_0 that each step sees in its x_t, of one sample a row. All rows start from the same noise.",
 		Provenance: provenance,
 	})
-}
-
-// eachValue visits the rows of each distinct value of a column.
-func eachValue(t table.Table, column string, visit func(value string, rows table.Table) error) error {
-	values, err := t.Distinct(column)
-	if err != nil {
-		return err
-	}
-	for _, value := range values {
-		rows, err := t.Where(column, value)
-		if err != nil {
-			return err
-		}
-		if err := visit(value, rows); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // decidedClass is a class and the t from which on its samples are taken for it.

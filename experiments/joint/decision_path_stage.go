@@ -16,7 +16,6 @@ import (
 	"noisebook/pkg/process"
 	"noisebook/pkg/sample"
 	"noisebook/pkg/track"
-	"noisebook/pkg/train"
 )
 
 // DecisionTraceConfig is Algorithm 1 with one step size, watched.
@@ -48,19 +47,15 @@ type DecisionPoint struct {
 
 // tracer watches the samples of one trained model; it compiles the step once.
 type tracer struct {
-	trained track.Result[TrainedModel]
+	fitted
 	sampler *sample.Sampler
-	weights [2]*tensors.Tensor // values, statistics
 }
 
 func (r *tracer) close() {
-	if r.sampler == nil {
-		return
+	if r.sampler != nil {
+		r.sampler.Finalize()
 	}
-	r.sampler.Finalize()
-	for _, w := range r.weights {
-		w.FinalizeAll()
-	}
+	r.fitted.close()
 }
 
 // trace answers from the store or samples.
@@ -140,16 +135,7 @@ func (r *tracer) prepare(ctx context.Context, job *track.Job, c DecisionTraceCon
 	if r.sampler != nil {
 		return nil
 	}
-	model, err := joint.New(c.Network)
-	if err != nil {
-		return err
-	}
-	path, err := job.Path(r.trained.Value.Weights)
-	if err != nil {
-		return err
-	}
-	w, err := train.ReadWeights(path, network(model))
-	if err != nil {
+	if err := r.load(job); err != nil {
 		return err
 	}
 	chain, err := c.Chain.Process()
@@ -161,12 +147,6 @@ func (r *tracer) prepare(ctx context.Context, job *track.Job, c DecisionTraceCon
 		return err
 	}
 	unet := c.Network.UNet
-	if r.sampler, err = sample.New(e, chain, optimized(model), c.Batch, unet.ImageSize, unet.ImageSize, unet.Channels, c.Sampler); err != nil {
-		return err
-	}
-	r.weights = [2]*tensors.Tensor{
-		tensors.FromFlatDataAndDimensions(w.Values, len(w.Values)),
-		tensors.FromFlatDataAndDimensions(w.Statistics, len(w.Statistics)),
-	}
-	return nil
+	r.sampler, err = sample.New(e, chain, optimized(r.model), c.Batch, unet.ImageSize, unet.ImageSize, unet.Channels, c.Sampler)
+	return err
 }

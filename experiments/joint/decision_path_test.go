@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"noisebook/pkg/claim"
+	"noisebook/pkg/config"
 	"noisebook/pkg/npy"
 	"noisebook/pkg/table"
 	"noisebook/pkg/tier"
@@ -169,5 +170,24 @@ func TestCleanAt(t *testing.T) {
 	}
 	if _, err := cleanAt(store, trace.Value, 2, []int{0}); err == nil || !strings.Contains(fmt.Sprint(err), "class 2") {
 		t.Errorf("a class that is not there: %v", err)
+	}
+}
+
+func TestRefusedPaths(t *testing.T) {
+	for change, want := range map[string]string{
+		"alphas=":          "alphas is empty",
+		"alphas=0,7":       "class_alpha is 10: name one of alphas",
+		"class_alpha=0":    "class_alpha is 0",
+		"classes=":         "classes is empty",
+		"classes=3,10":     "classes has 10",
+		"per_class=0":      "per_class is 0",
+		"points=1":         "points is 1",
+		"seeds=0":          "seeds is 0",
+		"sampler.steps=-1": "steps is -1",
+	} {
+		c := DecisionPath(tier.CPU)
+		if err := config.Set(&c, change); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", change, err, want)
+		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"noisebook/pkg/claim"
@@ -61,25 +60,20 @@ func readings(t table.Table) ([]reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := compared.Distinct("attribute")
-	if err != nil {
-		return nil, err
-	}
 	var all []reading
-	for _, name := range names {
-		rows, err := compared.Where("attribute", name)
-		if err != nil {
-			return nil, err
-		}
+	if err := eachValue(compared, "attribute", func(name string, rows table.Table) error {
 		kinds, err := rows.Distinct("kind")
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r := reading{attribute: name, kind: kinds[0]}
 		if r.t, r.auc, err = meansBy(rows, "t", "auc"); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		all = append(all, r)
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	for _, kind := range []string{coarse, fine} {
 		if !slices.ContainsFunc(all, func(r reading) bool { return r.kind == kind }) {
@@ -87,39 +81,6 @@ func readings(t table.Table) ([]reading, error) {
 		}
 	}
 	return all, nil
-}
-
-// meansBy are the distinct x, ascending, and the mean y at each.
-func meansBy(t table.Table, x, y string) (xs, ys []float64, err error) {
-	cells, err := t.Distinct(x)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, cell := range cells {
-		rows, err := t.Where(x, cell)
-		if err != nil {
-			return nil, nil, err
-		}
-		at, err := mean(rows, x)
-		if err != nil {
-			return nil, nil, err
-		}
-		value, err := mean(rows, y)
-		if err != nil {
-			return nil, nil, err
-		}
-		if math.IsNaN(value) {
-			return nil, nil, fmt.Errorf("%s at %s = %s is NaN", y, x, cell)
-		}
-		xs, ys = append(xs, at), append(ys, value)
-	}
-	order := make([]int, len(xs))
-	floats.Argsort(xs, order)
-	sorted := make([]float64, len(ys))
-	for i, from := range order {
-		sorted[i] = ys[from]
-	}
-	return xs, sorted, nil
 }
 
 // lastReadable is the last t at which the AUC exceeds the middle of chance and

@@ -3,6 +3,7 @@ package joint
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -173,6 +174,9 @@ func (c TimestepProbeConfig) fit(ctx context.Context, a attribute, d depth, trai
 		case v.Split == "test" && v.Metric == "converged":
 			out.Converged = v.Value == 1
 		}
+	}
+	if math.IsNaN(out.AUC) {
+		return AttributeProbe{}, fmt.Errorf("all %d test images answer alike: raise test_images", out.Test)
 	}
 	return out, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"noisebook/pkg/claim"
+	"noisebook/pkg/config"
 	"noisebook/pkg/features"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/table"
@@ -171,5 +172,24 @@ func TestProbesAreDrawn(t *testing.T) {
 	}
 	if !strings.Contains(string(byDepth.SVG), "middle") {
 		t.Error("the figure of depths has no middle")
+	}
+}
+
+func TestRefusedProbes(t *testing.T) {
+	for change, want := range map[string]string{
+		"coarse=":             "coarse is empty",
+		"fine=necklace":       `no attribute "necklace": it has footwear`,
+		"fine=footwear":       "share an attribute",
+		"timesteps=1":         "timesteps is 1",
+		"timesteps=501":       "in 2 to 500",
+		"train_images=-1":     "must not be negative",
+		"c=0":                 "c is 0",
+		"seeds=0":             "seeds is 0",
+		"model.dataset=mnist": "no attributes",
+	} {
+		c := ProbeTimesteps(tier.CPU)
+		if err := config.Set(&c, change); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", change, err, want)
+		}
 	}
 }

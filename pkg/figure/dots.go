@@ -88,8 +88,12 @@ type dotPanel struct {
 
 func (p dotPanel) dots() []dot { return slices.Concat(p.rows...) }
 
-// decimals give the panel's median about three digits, and all its numbers the same.
+// decimals give the panel's median about three digits, and all its numbers the
+// same; whole numbers have none.
 func (p dotPanel) decimals() int {
+	if !slices.ContainsFunc(p.dots(), func(d dot) bool { return d.mean != math.Trunc(d.mean) }) {
+		return 0
+	}
 	var sizes []float64
 	for _, d := range p.dots() {
 		sizes = append(sizes, math.Abs(d.mean))
