@@ -22,6 +22,9 @@ func Artifacts() []experiments.Artifact {
 		artifact(unconditionalID, Unconditional, func(c UnconditionalConfig) []ModelConfig { return c.models() }),
 		artifact(decisionPathID, DecisionPath, func(c DecisionPathConfig) []ModelConfig { return c.models() }),
 		artifact(probeTimestepsID, ProbeTimesteps, func(c ProbeTimestepsConfig) []ModelConfig { return c.models() }),
+		artifact(generationID, Generation, func(c GenerationConfig) []ModelConfig { return c.models(c.rows) }),
+		artifact(jointModelsID, JointModels, func(c JointModelsConfig) []ModelConfig { return c.models(c.rows) }),
+		artifact(hybridModelsID, HybridModels, func(c HybridModelsConfig) []ModelConfig { return c.models(c.rows) }),
 	}
 }
 

@@ -162,6 +162,8 @@ var units = map[string]unit{
 	"fid":           {"FID", figure.Lower, 1},
 	"precision_pct": {"precision, %", figure.Higher, 2},
 	"recall_pct":    {"recall, %", figure.Higher, 2},
+	// Of ours alone: the share of images that a LeNet takes for what they aim at.
+	"target_rate_pct": {"shows its target, %", figure.Higher, 0},
 }
 
 // paperSetting is the authors' model of the number's dataset and, for what

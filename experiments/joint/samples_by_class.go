@@ -18,12 +18,10 @@ type SamplesByClassConfig struct{ GridConfig }
 
 const samplesByClassID = "joint/samples-by-class"
 
-// SamplesByClass is fig8 at a tier. The paper names no α for it: the paper's
-// tier takes one of its good range, the small network the one with the lowest
-// FID in its own sweep.
+// SamplesByClass is fig8 at a tier. The paper names no α for it.
 func SamplesByClass(t tier.Tier) SamplesByClassConfig {
 	c := SamplesByClassConfig{GridConfig{
-		Setup: setup(t), Alphas: []float64{choose[float64](t, 100, 10, 10, 250)}, Columns: choose(t, 2, 10, 12, 12),
+		Setup: setup(t), Alphas: []float64{conditionalAlpha(t)}, Columns: choose(t, 2, 10, 12, 12),
 	}}
 	if t == tier.Paper { // the left half of the figure; the right half is the first ten classes of CIFAR-100
 		c.Model = FashionMNIST()

@@ -22,6 +22,11 @@ func sweptAlphas(t tier.Tier) []float64 {
 	return choose(t, []float64{-100, 0, 100}, []float64{-100, 0, 3, 10, 100, 250, 1000}, all, all)
 }
 
+// conditionalAlpha is the step size of conditional samples at a tier where the
+// paper names none: the paper's tier takes one of its good range, the small
+// network the one with the lowest FID in its own sweep.
+func conditionalAlpha(t tier.Tier) float64 { return choose[float64](t, 100, 10, 10, 250) }
+
 // Setup is what the sampling artifacts share. With equal setups they share the
 // model, the samples and their scores through the store.
 type Setup struct {

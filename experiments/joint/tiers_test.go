@@ -148,6 +148,18 @@ func TestRefusedOverrides(t *testing.T) {
 		{alphaSamplesID, "columns=0", "columns is 0"},
 		{alphaSamplesID, "columns=21", "200 samples have only 20 of a class"},
 		{samplesByClassID, "alphas=", "alphas is empty"},
+		{alphaSweepID, "reference.network=vgg", "use lenet or inception"},
+		{alphaSweepID, "reference.images=-1", "images is -1"},
+		{generationID, "alpha=0", "alpha is 0"},
+		{generationID, "gradient_scale=-1", "gradient_scale is -1"},
+		{generationID, "samples=19", "fashion-mnist needs at least 20"},
+		{generationID, "seeds=0", "seeds is 0"},
+		{generationID, "batch=0", "batch is 0"},
+		{generationID, "datasets=mnist", "the paper has no results on MNIST"},
+		{generationID, "datasets=cifar-10,cifar10-jpeg", "both are the paper's CIFAR-10"},
+		{generationID, "reference.dataset=mnist", "leave it empty"},
+		{jointModelsID, "alpha=-3", "alpha is -3"},
+		{hybridModelsID, "datasets=", "datasets is empty"},
 	} {
 		for _, a := range Artifacts() {
 			if a.ID != test.artifact {

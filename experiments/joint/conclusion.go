@@ -1,0 +1,58 @@
+package joint
+
+import (
+	"context"
+	"maps"
+	"strings"
+
+	"noisebook/experiments"
+	"noisebook/pkg/claim"
+	"noisebook/pkg/table"
+	"noisebook/pkg/track"
+)
+
+// comparisonTable is the result of the stage of an artifact that is a comparison.
+type comparisonTable struct {
+	Table table.Table `json:"table"`
+}
+
+// conclusion is what a comparison needs to become an artifact.
+type conclusion struct {
+	id             string
+	title, caption string            // of the figure; what makes numbers not comparable is added
+	setting        claim.Setting     // of the report
+	drawn          map[string]string // provenance beside the run, its commit and the tier
+	inputs         []track.Input     // what the table rests on
+}
+
+// conclude keeps a comparison's table as the result of the artifact's own stage
+// and draws it. The report has no verdicts yet.
+func conclude[C any](ctx context.Context, store *track.Store, of conclusion, c comparison, config C) (experiments.Outcome, error) {
+	t, err := c.table()
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	stage := track.Stage[C, comparisonTable]{Name: of.id, Version: 1,
+		Run: func(context.Context, *track.Job, C) (comparisonTable, error) { return comparisonTable{t}, nil }}
+	result, err := track.Do(ctx, store, stage, config, of.inputs...)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	o := experiments.Outcome{ID: of.id, Tier: c.at, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
+	apart, err := c.differences()
+	if err != nil {
+		return o, err
+	}
+	provenance := map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(c.at)}
+	maps.Copy(provenance, of.drawn)
+	drawn, err := drawComparison(o.Table, of.title, strings.TrimSpace(of.caption+" "+apart), provenance)
+	if err != nil {
+		return o, err
+	}
+	o.Figures = []experiments.NamedFigure{{Name: of.id, Figure: drawn}}
+	o.Report, err = claim.NewReport(of.id, c.at, of.setting)
+	o.Report.Provenance = map[string]string{
+		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"),
+	}
+	return o, err
+}

@@ -1,0 +1,165 @@
+package joint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+
+	"noisebook/experiments"
+	"noisebook/pkg/claim"
+	"noisebook/pkg/table"
+	"noisebook/pkg/tier"
+	"noisebook/pkg/track"
+)
+
+// GenerationConfig is tab2: FID, precision and recall of four ways to draw images.
+type GenerationConfig struct {
+	SampledSuite
+	Alpha         float64 `json:"alpha"`          // step size of Algorithm 1
+	GradientScale float64 `json:"gradient_scale"` // s_g of classifier guidance (eq. 12)
+}
+
+const generationID = "joint/generation"
+
+// Generation is tab2 at a tier. The JPEG variant stands in for CIFAR-10 below
+// tier paper, so that colour images are there too. The paper gives neither α nor
+// s_g for it: the paper's tier takes an α of its good range and Dhariwal & Nichol's scale 1.
+func Generation(t tier.Tier) GenerationConfig {
+	one := []string{"fashion-mnist"}
+	return GenerationConfig{
+		SampledSuite: sampledSuite(t, choose(t, one, one, []string{"fashion-mnist", "cifar10-jpeg"},
+			[]string{"fashion-mnist", "cifar-10", "cifar-100", "celeba"})...),
+		Alpha:         conditionalAlpha(t),
+		GradientScale: choose[float64](t, 1, 1, 1, 1),
+	}
+}
+
+// Validate says what is wrong, by field.
+func (c GenerationConfig) Validate() error {
+	if err := c.SampledSuite.Validate(); err != nil {
+		return err
+	}
+	if err := positive("alpha", c.Alpha); err != nil {
+		return err
+	}
+	return positive("gradient_scale", c.GradientScale)
+}
+
+// positive refuses a scale of a guide that would lead nowhere or away.
+func positive(field string, scale float64) error {
+	if !(scale > 0) || math.IsInf(scale, 0) {
+		return fmt.Errorf("%s is %g: it must be positive and finite", field, scale)
+	}
+	return nil
+}
+
+func (c GenerationConfig) rows(m ModelConfig) []sampling {
+	return samplings(m, c.Alpha, c.GradientScale, sampledDDGM, sampledSteered, sampledJoint, sampledConditional)
+}
+
+// Run trains, samples and scores, or answers from the store, then draws and judges.
+func (c GenerationConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
+	sets, err := c.sample(ctx, store, c.rows)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	table2 := comparison{artifact: "tab2", at: c.Tier, measured: generationMeasures(sets)}
+	o, err := conclude(ctx, store, c.conclusion(generationID, "Four ways to draw images",
+		fmt.Sprintf("Guided rows aim at the classes in turn: α = %g of Algorithm 1, scale %g of the classifier's gradient.", c.Alpha, c.GradientScale), sets), table2, c)
+	if err != nil {
+		return o, err
+	}
+	for _, name := range c.Datasets {
+		shapes, err := generationClaims(name)
+		if err != nil {
+			return o, err
+		}
+		for _, shape := range shapes {
+			o.Report.Judgements = append(o.Report.Judgements, shape.Judge(c.Tier, o.Table))
+		}
+	}
+	return table2.finish(o)
+}
+
+// generationMeasures are tab2's columns, and how often sets show their targets.
+func generationMeasures(sets []sampledSet) []measurement {
+	var all []measurement
+	for _, set := range sets {
+		s := set.scores.Value
+		all = append(all,
+			set.measure("fid", s.FID), set.measure("precision_pct", 100*s.Precision), set.measure("recall_pct", 100*s.Recall),
+			set.measure("target_rate_pct", 100*stat.Mean(s.TargetRate, nil)))
+	}
+	return all
+}
+
+// generationClaims are tab2's claims for one of our datasets, and a control.
+func generationClaims(dataset string) ([]claim.Shape, error) {
+	column, err := paperDataset(dataset)
+	if err != nil {
+		return nil, err
+	}
+	second := claim.Shape{Claim: "the joint model without guidance has a higher FID than the DDGM on " + dataset,
+		Check: ours(column, "fid", claim.Above("method", sampledJoint, sampledDDGM, "value", 0))}
+	if column == "CIFAR-100" { // the paper's exception
+		second = claim.Shape{Claim: "the joint model without guidance has a lower FID than the DDGM on " + dataset,
+			Check: ours(column, "fid", claim.Above("method", sampledDDGM, sampledJoint, "value", 0))}
+	}
+	return []claim.Shape{
+		{Claim: "conditional sampling has the lowest FID on " + dataset, Check: ours(column, "fid", lowest(sampledConditional))},
+		second,
+		{Claim: "control: Algorithm 1 shows its targets more often than no guidance on " + dataset,
+			Check: ours(column, "target_rate_pct", claim.Above("method", sampledConditional, sampledJoint, "value", 0))},
+		{Claim: "control: classifier guidance shows its targets more often than no guidance on " + dataset,
+			Check: ours(column, "target_rate_pct", claim.Above("method", sampledSteered, sampledDDGM, "value", 0))},
+	}, nil
+}
+
+// lowest checks that a method's mean is below every other's. Its value is how
+// far it lies below the next.
+func lowest(method string) func(table.Table) (claim.Evidence, error) {
+	return func(t table.Table) (claim.Evidence, error) {
+		methods, err := t.Distinct("method")
+		if err != nil {
+			return claim.Evidence{}, err
+		}
+		mine, next, best := math.NaN(), math.Inf(1), ""
+		for _, name := range methods {
+			rows, err := t.Where("method", name)
+			if err != nil {
+				return claim.Evidence{}, err
+			}
+			value, err := mean(rows, "value")
+			switch {
+			case err != nil:
+				return claim.Evidence{}, err
+			case math.IsNaN(value) || math.IsInf(value, 0):
+				return claim.Evidence{}, fmt.Errorf("%s has %v", name, value)
+			case name == method:
+				mine = value
+			case value < next:
+				next, best = value, name
+			}
+		}
+		if math.IsNaN(mine) || best == "" {
+			return claim.Evidence{}, errors.New("it has not both " + method + " and another row")
+		}
+		return claim.Evidence{Holds: mine < next, Value: next - mine, Detail: fmt.Sprintf("%s %.4g, next %s %.4g", method, mine, best, next)}, nil
+	}
+}
+
+// ours looks at one measure of our own rows on a column of the paper's table.
+func ours(column, metric string, check func(table.Table) (claim.Evidence, error)) func(table.Table) (claim.Evidence, error) {
+	return func(t table.Table) (claim.Evidence, error) {
+		for _, want := range [][2]string{{"source", sourceHere}, {"dataset", column}, {"metric", metric}} {
+			var err error
+			if t, err = t.Where(want[0], want[1]); err != nil {
+				return claim.Evidence{}, err
+			}
+		}
+		return check(t)
+	}
+}

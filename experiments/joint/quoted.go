@@ -1,0 +1,80 @@
+package joint
+
+import (
+	"fmt"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"noisebook/experiments"
+	"noisebook/pkg/claim"
+	"noisebook/pkg/figure"
+)
+
+// quotedClaim is that a method is better than every other model that the
+// paper's table has, but for some.
+type quotedClaim struct {
+	metric, method string
+	but            []string
+}
+
+// beatsQuoted judges a claim about quoted models on each dataset that we
+// measured: against the best of them, in the paper's setting alone.
+func (c comparison) beatsQuoted(q quotedClaim) ([]claim.Judgement, error) {
+	var judgements []claim.Judgement
+	for _, column := range paperDatasets {
+		var values []float64
+		var mine claim.Setting
+		for _, m := range c.measured {
+			if m.Dataset == column && m.Method == q.method && m.Metric == q.metric {
+				values, mine = append(values, m.Value), m.Setting
+			}
+		}
+		best, found := c.bestQuoted(q, column)
+		if len(values) == 0 || !found {
+			continue
+		}
+		setting, err := paperSetting(best)
+		if err != nil {
+			return nil, err
+		}
+		direction, word := claim.Rises, "above"
+		if units[q.metric].better == figure.Lower {
+			direction, word = claim.Falls, "below"
+		}
+		beyond := claim.Beyond{
+			Claim:    fmt.Sprintf("%s: %s is %s the other joint models on %s, of which %s is best", units[q.metric].name, q.method, word, column, best.Method),
+			Reported: best.Value, Direction: direction, Setting: setting,
+		}
+		judgements = append(judgements, beyond.Judge(c.at, stat.Mean(values, nil), mine))
+	}
+	return judgements, nil
+}
+
+// bestQuoted is the best number of the other models on a dataset.
+func (c comparison) bestQuoted(q quotedClaim, column string) (best claim.ReportedValue, found bool) {
+	lower := units[q.metric].better == figure.Lower
+	for _, v := range c.reported() {
+		if v.Dataset != column || v.Metric != q.metric || v.Method == q.method || slices.Contains(q.but, v.Method) {
+			continue
+		}
+		if !found || (v.Value < best.Value) == lower && v.Value != best.Value {
+			best, found = v, true
+		}
+	}
+	return best, found
+}
+
+// finish adds the verdicts on quoted models and on the paper's numbers to an outcome.
+func (c comparison) finish(o experiments.Outcome, quoted ...quotedClaim) (experiments.Outcome, error) {
+	for _, q := range quoted {
+		judgements, err := c.beatsQuoted(q)
+		if err != nil {
+			return o, err
+		}
+		o.Report.Judgements = append(o.Report.Judgements, judgements...)
+	}
+	numbers, err := c.judge()
+	o.Report.Judgements = append(o.Report.Judgements, numbers...)
+	return o, err
+}

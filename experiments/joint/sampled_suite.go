@@ -1,0 +1,227 @@
+package joint
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"noisebook/pkg/claim"
+	"noisebook/pkg/sample"
+	"noisebook/pkg/tier"
+	"noisebook/pkg/track"
+)
+
+// SampledSuite is a suite whose models are sampled, and what measures the sets.
+type SampledSuite struct {
+	Suite
+	Reference ReferenceConfig `json:"reference"` // like the models without a dataset of its own
+	Sampler   sample.Config   `json:"sampler"`
+	Batch     int             `json:"batch"`   // images sampled at once
+	Samples   int             `json:"samples"` // of a set
+	// ColourSamples are those of a set of three channels, which takes longer.
+	ColourSamples int `json:"colour_samples"`
+	Seeds         int `json:"seeds"` // of sampling
+}
+
+// sampledSuite shares its sets of grey images with the artifacts of [Setup].
+func sampledSuite(t tier.Tier, datasets ...string) SampledSuite {
+	s := setup(t)
+	s.Reference.Dataset = ""
+	return SampledSuite{
+		Suite: suite(t, datasets...), Reference: s.Reference, Sampler: s.Sampler, Batch: s.Batch, Samples: s.Samples,
+		ColourSamples: choose(t, s.Samples, s.Samples, 500, s.Samples), Seeds: choose(t, 1, 1, 3, 3),
+	}
+}
+
+// Validate says what is wrong, by field.
+func (s SampledSuite) Validate() error {
+	if err := s.Suite.Validate(); err != nil {
+		return err
+	}
+	columns := map[string]string{}
+	for _, name := range s.Datasets {
+		column, err := paperDataset(name)
+		if err != nil {
+			return fmt.Errorf("datasets: %w", err)
+		}
+		if other, taken := columns[column]; taken {
+			return fmt.Errorf("datasets has %s and %s: both are the paper's %s, name one", other, name, column)
+		}
+		columns[column] = name
+		m, err := s.Model(name)
+		if err != nil {
+			return fmt.Errorf("datasets: %w", err)
+		}
+		least := 2 * m.Network.Classes // images a class, for their spread
+		if m.Network.Attributes {
+			least = 2
+		}
+		if count := s.count(m); count < least {
+			return fmt.Errorf("samples is %d, colour_samples %d: %s needs at least %d", s.Samples, s.ColourSamples, name, least)
+		}
+	}
+	switch {
+	case s.Reference.Dataset != "":
+		return fmt.Errorf("reference.dataset is %q: leave it empty, each of datasets has its own", s.Reference.Dataset)
+	case s.Batch < 1:
+		return fmt.Errorf("batch is %d: it must be at least 1", s.Batch)
+	case s.Seeds < 1:
+		return fmt.Errorf("seeds is %d: it must be at least 1", s.Seeds)
+	}
+	return nil
+}
+
+// count is how many samples a set of a model's has.
+func (s SampledSuite) count(m ModelConfig) int {
+	if m.Network.UNet.Channels > 1 {
+		return s.ColourSamples
+	}
+	return s.Samples
+}
+
+// The rows of the paper's tables that are sampled here, by its names.
+const (
+	sampledDDGM        = "DDGM"
+	sampledSteered     = "DDGM (classifier guidance)"
+	sampledJoint       = "Joint"
+	sampledConditional = "Joint (conditional sampling)"
+)
+
+// sampling is a row of the paper's tables: a model and how it is sampled.
+type sampling struct {
+	method string
+	model  ModelConfig
+	guide  Guide
+}
+
+// samplings are rows of a suite's model for a dataset.
+func samplings(m ModelConfig, alpha, gradientScale float64, methods ...string) []sampling {
+	all := []sampling{
+		{sampledDDGM, m.DDGM(), Guide{By: GuidedByNothing}},
+		{sampledSteered, m.DDGM(), ClassifierGuidance(gradientScale)},
+		{sampledJoint, m.Joint(), Guide{By: GuidedByNothing}},
+		{sampledConditional, m, Algorithm1(alpha)},
+	}
+	return slices.DeleteFunc(all, func(s sampling) bool { return !slices.Contains(methods, s.method) })
+}
+
+// sampledSet is one set of a row, with its scores.
+type sampledSet struct {
+	dataset, method string // as the paper names them
+	seed            uint64
+	trained         track.Result[TrainedModel]
+	scores          track.Result[Scores]
+	setting         claim.Setting
+}
+
+// measure is a number of the set's in the paper's table.
+func (s sampledSet) measure(metric string, value float64) measurement {
+	return measurement{Dataset: s.dataset, Method: s.method, Metric: metric, Value: value, Seed: s.seed, Setting: s.setting}
+}
+
+// sample trains what is needed, samples every row of every dataset with each
+// seed and scores the sets, or answers from the store.
+func (s SampledSuite) sample(ctx context.Context, store *track.Store, rows func(ModelConfig) []sampling) ([]sampledSet, error) {
+	var sets []sampledSet
+	for _, name := range s.Datasets {
+		column, err := paperDataset(name)
+		if err != nil {
+			return nil, err
+		}
+		m, err := s.Model(name)
+		if err != nil {
+			return nil, err
+		}
+		reference := s.Reference
+		reference.Dataset = name
+		y, err := reference.yardstick(ctx, store)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows(m) {
+			scored, err := s.sampleRow(ctx, store, y, m, row)
+			if err != nil {
+				return nil, err
+			}
+			for _, set := range scored {
+				set.dataset = column
+				set.setting = claim.Setting{Dataset: name, Features: reference.Network.Title(), Samples: s.count(m), Model: describe(m)}
+				sets = append(sets, set)
+			}
+		}
+	}
+	return sets, nil
+}
+
+// sampleRow samples a row with each seed.
+func (s SampledSuite) sampleRow(ctx context.Context, store *track.Store, y yardstick, m ModelConfig, row sampling) ([]sampledSet, error) {
+	trained, err := row.model.Fit(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	g := newGenerator(row.model, trained, s.Sampler, s.Batch)
+	defer g.close()
+	if row.guide.By == GuidedByClassifier {
+		classifier := m.NoisyClassifier()
+		fitted, err := classifier.Fit(ctx, store)
+		if err != nil {
+			return nil, err
+		}
+		g.guidedBy(classifier, fitted)
+	}
+	var sets []sampledSet
+	for seed := range uint64(s.Seeds) {
+		_, scores, err := g.measured(ctx, store, y, row.guide, s.count(m), seed)
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, sampledSet{method: row.method, seed: seed, trained: trained, scores: scores})
+	}
+	return sets, nil
+}
+
+// models are all that sampling the rows may train, each once.
+func (s SampledSuite) models(rows func(ModelConfig) []sampling) []ModelConfig {
+	var all []ModelConfig
+	seen := map[string]bool{}
+	add := func(m ModelConfig) {
+		if !seen[m.title()] {
+			seen[m.title()] = true
+			all = append(all, m)
+		}
+	}
+	for _, name := range s.Datasets {
+		m, err := s.Model(name)
+		if err != nil { // Validate has asked for each
+			continue
+		}
+		for _, row := range rows(m) {
+			add(row.model)
+			if row.guide.By == GuidedByClassifier {
+				add(m.NoisyClassifier())
+			}
+		}
+	}
+	return all
+}
+
+// conclusion is that of a table of sets.
+func (s SampledSuite) conclusion(id, title, caption string, sets []sampledSet) conclusion {
+	var models, sizes []string
+	var inputs []track.Input
+	for _, set := range sets {
+		inputs = append(inputs, set.trained, set.scores)
+		models = append(models, set.setting.Model)
+		sizes = append(sizes, fmt.Sprintf("%d × %d", s.Seeds, set.setting.Samples))
+	}
+	datasets, model, features := strings.Join(s.Datasets, ", "), strings.Join(slices.Compact(models), "; "), s.Reference.Network.Title()
+	return conclusion{
+		id: id, title: title, caption: caption, inputs: inputs,
+		setting: claim.Setting{Dataset: datasets, Features: features, Samples: s.Samples, Model: model},
+		drawn: map[string]string{
+			"data": datasets, "features": features, "model": model,
+			"n": strings.Join(slices.Compact(sizes), ", ") + " images a row",
+		},
+	}
+}

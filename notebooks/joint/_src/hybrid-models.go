@@ -1,0 +1,98 @@
+// -*- coding: utf-8 -*-
+// ---
+// jupyter:
+//   kernelspec:
+//     display_name: Noisebook (Go)
+//     language: go
+//     name: noisebook
+// ---
+
+// %% [markdown]
+// # Two jobs, one model
+//
+// **Table 4** of *Learning Data Representations with Joint Diffusion Models* (Deja, Trzciński and Tomczak, 2023)
+//
+// How good is a model that classifies *and* draws, next to models that do only one of both? The table has three groups: joint models (from IGEBM to the paper's own), a classifier that cannot draw
+// (ViT-H), and generators that cannot classify (the paper's own DDGM, and LSGM).
+//
+// **The claim.** Of the joint models the paper's is the best in both columns. The specialists stay ahead, by little.
+//
+// **How to read the picture.** Two panels: accuracy, where right is better, and FID of unguided samples, where left is better. Look at a row in both panels at once: most joint models buy one with the other.
+// Hollow marks are the paper's, and quoted there but for Joint and DDGM. Filled marks are ours: CIFAR-10's JPEG variant on tier cpu, Fashion-MNIST as a stand-in below.
+
+// %% tags=["parameters"]
+import (
+	"fmt"
+
+	"noisebook/pkg/notebook"
+)
+
+// Parameters. NOISEBOOK_TIER sets the tier: smoke, quick, cpu or paper.
+var tier = notebook.Tier()
+
+// Changes to the tier's defaults, written as for noisebook run --set. Uncomment some and run all cells.
+var changes = []string{
+	// "datasets=cifar10-jpeg",    // colour, on any tier
+	// "colour.train.steps=3000",  // train twice as long as tier cpu does
+}
+
+//gonb:%%
+defer notebook.Catch()
+notebook.Show(fmt.Sprintf("tier %s, %d changes", tier, len(changes)))
+
+// %%
+import (
+	"noisebook/experiments/joint"
+	"noisebook/pkg/config"
+	"noisebook/pkg/notebook"
+)
+
+//gonb:%%
+defer notebook.Catch()
+c := joint.HybridModels(tier)
+notebook.Check(config.Set(&c, changes...))
+outcome := notebook.Must(c.Run(notebook.Context(), notebook.Store()))
+notebook.Show(outcome)
+
+// %% [markdown]
+// ## Reading the verdicts
+//
+// As in `joint-models.ipynb`, a comparison with quoted numbers is judged only in the paper's setting. What can be judged anywhere is the price of the second job *within* our run: the DDGM is the same network, trained
+// on the same images for as many steps, without the classifier's term.
+
+// %%
+import (
+	"encoding/json"
+
+	"noisebook/pkg/notebook"
+	"noisebook/pkg/table"
+	"noisebook/pkg/track"
+)
+
+// measured is the part of the stage's result that this notebook reads.
+type measured struct {
+	Table table.Table `json:"table"`
+}
+
+// newest finds the newest run at this notebook's tier.
+func newest() track.Result[measured] {
+	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/hybrid-models", func(config json.RawMessage) bool {
+		var c struct{ Tier string }
+		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
+	}))
+}
+
+//gonb:%%
+defer notebook.Catch()
+result := newest()
+notebook.Show(notebook.Captioned{Table: notebook.Must(result.Value.Table.Where("source", "here")), Caption: "Ours alone, run " + result.Run})
+
+
+// %% [markdown]
+// ## Try it yourself
+//
+// - Train longer: does the gap between Joint and DDGM close, or does only the accuracy rise?
+// - The weight of the second job is `colour.objective.class_scale`, 0.001 in all of the authors' commands. Set it to 0.1. Which column pays?
+// - The ranking has no error bars: the quoted papers print one number each. With ours you have three sampling seeds. How wide is their spread beside the differences in the table?
+//
+// From a terminal: `bin/noisebook run joint/hybrid-models --tier quick`.
