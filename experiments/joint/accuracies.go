@@ -3,10 +3,7 @@ package joint
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
-	"noisebook/experiments"
 	"noisebook/pkg/claim"
 	"noisebook/pkg/data"
 	"noisebook/pkg/table"
@@ -72,41 +69,9 @@ func (a *accuracies) probe(ctx context.Context, store *track.Store, c ProbeConfi
 	return probes, err
 }
 
-// conclude keeps the table as the result of the artifact's own stage and draws it; the verdicts are the caller's.
-func conclude[C any](ctx context.Context, store *track.Store, a *accuracies, id string, config C, s Suite, title, caption string) (experiments.Outcome, error) {
-	t, err := a.table()
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-	stage := track.Stage[C, comparisonTable]{Name: id, Version: 1,
-		Run: func(context.Context, *track.Job, C) (comparisonTable, error) { return comparisonTable{t}, nil }}
-	result, err := track.Do(ctx, store, stage, config, a.inputs...)
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-	o := experiments.Outcome{ID: id, Tier: s.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
-	apart, err := a.differences()
-	if err != nil {
-		return o, err
-	}
-	drawn, err := drawComparison(o.Table, title, strings.TrimSpace(caption+" "+apart), map[string]string{
-		"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(s.Tier), "data": strings.Join(s.Datasets, ", "),
-	})
-	if err != nil {
-		return o, err
-	}
-	o.Figures = []experiments.NamedFigure{{Name: id, Figure: drawn}}
-	var models []string
-	for _, m := range a.measured {
-		if !slices.Contains(models, m.Setting.Model) {
-			models = append(models, m.Setting.Model)
-		}
-	}
-	o.Report, err = claim.NewReport(id, s.Tier, claim.Setting{Dataset: strings.Join(s.Datasets, ", "), Model: strings.Join(models, "; ")})
-	o.Report.Provenance = map[string]string{
-		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"),
-	}
-	return o, err
+// conclusion is that of a table of accuracies.
+func (a *accuracies) conclusion(id string, s Suite, title, caption string) conclusion {
+	return conclusion{id: id, title: title, caption: caption, datasets: s.Datasets, inputs: a.inputs}
 }
 
 // here looks at our own rows of a column of the table alone.
@@ -125,7 +90,6 @@ func here(column string, check func(table.Table) (claim.Evidence, error)) func(t
 
 // areColumns refuses datasets that are no column of tab1.
 func areColumns(datasets []string) error {
-	columns := map[string]string{}
 	for _, name := range datasets {
 		d, err := data.Describe(name)
 		if err != nil {
@@ -134,14 +98,6 @@ func areColumns(datasets []string) error {
 		if d.Classes == nil {
 			return fmt.Errorf("datasets has %s, whose images have attributes: name datasets with classes", name)
 		}
-		column, err := paperDataset(name)
-		if err != nil {
-			return fmt.Errorf("datasets: %w", err)
-		}
-		if other, taken := columns[column]; taken {
-			return fmt.Errorf("datasets has %s and %s: both are the paper's %s, name one", other, name, column)
-		}
-		columns[column] = name
 	}
-	return nil
+	return areApart(datasets)
 }

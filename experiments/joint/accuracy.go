@@ -2,7 +2,6 @@ package joint
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"noisebook/experiments"
@@ -80,9 +79,9 @@ func (c AccuracyConfig) Run(ctx context.Context, store *track.Store) (experiment
 			return experiments.Outcome{}, err
 		}
 	}
-	o, err := conclude(ctx, store, &a, accuracyID, c, c.Suite,
+	o, err := conclude(ctx, store, a.conclusion(accuracyID, c.Suite,
 		"Test accuracy of three models of one architecture",
-		"Hollow: as the paper reports it; VERA, JEM++ and HybViT are quoted there. Filled: here, with one training of each model; bars are over probes.")
+		"Hollow: as the paper reports it; VERA, JEM++ and HybViT are quoted there. Filled: here, with one training of each model; bars are over probes."), a.comparison, c)
 	if err != nil {
 		return o, err
 	}
@@ -101,7 +100,7 @@ func (c AccuracyConfig) judge(a *accuracies, t table.Table) ([]claim.Judgement, 
 			shapes = append(shapes, shape.Judge(c.Tier, t))
 		}
 	}
-	quoted, err := a.aboveQuoted()
+	quoted, err := a.beatsQuoted(quotedClaim{"accuracy_pct", methodJoint, []string{methodClassifier, methodProbe}})
 	if err != nil {
 		return nil, err
 	}
@@ -122,33 +121,4 @@ func accuracyClaims(dataset string) ([]claim.Shape, error) {
 		{Claim: "the joint model is above the classifier on " + dataset, Check: above(methodJoint, methodClassifier)},
 		{Claim: "the classifier is above the probe on the pre-trained DDGM on " + dataset, Check: above(methodClassifier, methodProbe)},
 	}, nil
-}
-
-// aboveQuoted holds our joint models against the best one that the paper quotes
-// on each dataset; on FashionMNIST it quotes none.
-func (a *accuracies) aboveQuoted() ([]claim.Judgement, error) {
-	best := map[string]claim.ReportedValue{}
-	for _, v := range a.reported() {
-		if own := []string{methodClassifier, methodProbe, methodJoint}; !slices.Contains(own, v.Method) && v.Value > best[v.Dataset].Value {
-			best[v.Dataset] = v
-		}
-	}
-	var judgements []claim.Judgement
-	for _, dataset := range paperDatasets {
-		quoted, found := best[dataset]
-		joint := quoted
-		joint.Method = methodJoint
-		ours := a.counterparts(joint)
-		if !found || len(ours) == 0 {
-			continue
-		}
-		setting, err := paperSetting(quoted)
-		if err != nil {
-			return nil, err
-		}
-		beyond := claim.Beyond{Claim: fmt.Sprintf("the joint model is above %s, the best other joint model, on %s", quoted.Method, dataset),
-			Reported: quoted.Value, Direction: claim.Rises, Setting: setting}
-		judgements = append(judgements, beyond.Judge(a.at, meanOf(ours), ours[0].Setting))
-	}
-	return judgements, nil
 }

@@ -210,6 +210,22 @@ func paperDataset(ours string) (string, error) {
 	return "", fmt.Errorf("joint: the paper has no results on %s: its tables have %s", d.Title, strings.Join(paperDatasets, ", "))
 }
 
+// areApart refuses datasets that have no column of their own in the paper's tables.
+func areApart(datasets []string) error {
+	columns := map[string]string{}
+	for _, name := range datasets {
+		column, err := paperDataset(name)
+		if err != nil {
+			return fmt.Errorf("datasets: %w", err)
+		}
+		if other, taken := columns[column]; taken {
+			return fmt.Errorf("datasets has %s and %s: both are the paper's %s, name one", other, name, column)
+		}
+		columns[column] = name
+	}
+	return nil
+}
+
 // letters leaves letters and digits, in lower case: FashionMNIST is fashion-mnist.
 func letters(name string) string {
 	return strings.Map(func(r rune) rune {

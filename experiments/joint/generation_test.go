@@ -11,7 +11,7 @@ import (
 // generated is tab2 on a dataset with the given FIDs and target rates in the order of the rows.
 func generated(column string, at tier.Tier, setting claim.Setting, fids, rates [4]float64) comparison {
 	c := comparison{artifact: "tab2", at: at}
-	for i, method := range []string{sampledDDGM, sampledSteered, sampledJoint, sampledConditional} {
+	for i, method := range []string{methodDDGM, methodSteered, methodJoint, methodConditional} {
 		for seed := range uint64(3) {
 			set := sampledSet{dataset: column, method: method, seed: seed, setting: setting}
 			wobble := 0.1 * (float64(seed) - 1)
@@ -80,7 +80,7 @@ func TestQuotedModels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := generated("CIFAR-10", test.at, test.setting, [4]float64{7, 7, test.fid, 6}, [4]float64{})
 			c.artifact = "tab3"
-			got, err := c.beatsQuoted(quotedClaim{"fid", sampledJoint, []string{sampledConditional}})
+			got, err := c.beatsQuoted(quotedClaim{"fid", methodJoint, []string{methodConditional}})
 			if err != nil || len(got) != 1 {
 				t.Fatalf("%d judgements (%v), want one: for CIFAR-10", len(got), err)
 			}
@@ -90,9 +90,9 @@ func TestQuotedModels(t *testing.T) {
 		})
 	}
 	c := comparison{artifact: "tab4", at: tier.Paper, measured: []measurement{
-		{Dataset: "CIFAR-10", Method: sampledJoint, Metric: "accuracy_pct", Value: 96.4, Setting: paper},
+		{Dataset: "CIFAR-10", Method: methodJoint, Metric: "accuracy_pct", Value: 96.4, Setting: paper},
 	}}
-	got, err := c.beatsQuoted(quotedClaim{"accuracy_pct", sampledJoint, []string{"ViT-H", sampledDDGM, "LSGM"}})
+	got, err := c.beatsQuoted(quotedClaim{"accuracy_pct", methodJoint, []string{"ViT-H", methodDDGM, "LSGM"}})
 	if err != nil || len(got) != 1 || got[0].Verdict != claim.TrendHolds || *got[0].Reported != 95.9 {
 		t.Errorf("%+v (%v), want above HybViT's 95.9", got, err)
 	}

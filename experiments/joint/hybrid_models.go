@@ -22,7 +22,7 @@ func HybridModels(t tier.Tier) HybridModelsConfig {
 }
 
 func (c HybridModelsConfig) rows(m ModelConfig) []sampling {
-	return samplings(m, 0, 0, sampledDDGM, sampledJoint)
+	return samplings(m, 0, 0, methodDDGM, methodJoint)
 }
 
 // Run trains, samples and scores, or answers from the store, then draws and judges.
@@ -34,7 +34,7 @@ func (c HybridModelsConfig) Run(ctx context.Context, store *track.Store) (experi
 	table4 := comparison{artifact: "tab4", at: c.Tier}
 	for _, set := range sets {
 		table4.measured = append(table4.measured, set.measure("fid", set.scores.Value.FID))
-		if set.method == sampledJoint && set.seed == 0 { // one model, whatever is sampled
+		if set.method == methodJoint && set.seed == 0 { // one model, whatever is sampled
 			accuracy := set.measure("accuracy_pct", 100*set.trained.Value.Accuracy)
 			accuracy.Setting.Samples, accuracy.Setting.Features = set.trained.Value.TestImages, ""
 			table4.measured = append(table4.measured, accuracy)
@@ -51,9 +51,9 @@ func (c HybridModelsConfig) Run(ctx context.Context, store *track.Store) (experi
 			return o, err
 		}
 		bound := claim.Shape{Claim: "the DDGM, which generates alone, has a lower FID than the joint model on " + name,
-			Check: ours(column, "fid", claim.Above("method", sampledJoint, sampledDDGM, "value", 0))}
+			Check: here(column, ofMetric("fid", claim.Above("method", methodJoint, methodDDGM, "value", 0)))}
 		o.Report.Judgements = append(o.Report.Judgements, bound.Judge(c.Tier, o.Table))
 	}
-	bounds := []string{"ViT-H", sampledDDGM, "LSGM"}
-	return table4.finish(o, quotedClaim{"accuracy_pct", sampledJoint, bounds}, quotedClaim{"fid", sampledJoint, bounds})
+	bounds := []string{"ViT-H", methodDDGM, "LSGM"}
+	return table4.finish(o, quotedClaim{"accuracy_pct", methodJoint, bounds}, quotedClaim{"fid", methodJoint, bounds})
 }

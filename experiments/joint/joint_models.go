@@ -44,7 +44,7 @@ func (c JointModelsConfig) Validate() error {
 }
 
 func (c JointModelsConfig) rows(m ModelConfig) []sampling {
-	return samplings(m, c.Alpha, 0, sampledJoint, sampledConditional)
+	return samplings(m, c.Alpha, 0, methodJoint, methodConditional)
 }
 
 // Run trains, samples and scores, or answers from the store, then draws and judges.
@@ -68,8 +68,8 @@ func (c JointModelsConfig) Run(ctx context.Context, store *track.Store) (experim
 			return o, err
 		}
 		conditional := claim.Shape{Claim: "conditional sampling lowers the joint model's FID on " + name,
-			Check: ours(column, "fid", claim.Above("method", sampledJoint, sampledConditional, "value", 0))}
+			Check: here(column, ofMetric("fid", claim.Above("method", methodJoint, methodConditional, "value", 0)))}
 		o.Report.Judgements = append(o.Report.Judgements, conditional.Judge(c.Tier, o.Table))
 	}
-	return table3.finish(o, quotedClaim{"fid", sampledJoint, []string{sampledConditional}})
+	return table3.finish(o, quotedClaim{"fid", methodJoint, []string{methodConditional}})
 }

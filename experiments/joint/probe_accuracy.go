@@ -66,9 +66,9 @@ func (c ProbeAccuracyConfig) Run(ctx context.Context, store *track.Store) (exper
 			}
 		}
 	}
-	o, err := conclude(ctx, store, &a, probeAccuracyID, c, c.Suite,
+	o, err := conclude(ctx, store, a.conclusion(probeAccuracyID, c.Suite,
 		"What a DDGM without labels knows of the classes",
-		"Test accuracy. The MLP reads the frozen features z_0 of clean images; the paper calls it Joint (pre-trained DDGM) where they are a DDGM's.")
+		"Test accuracy. The MLP reads the frozen features z_0 of clean images; the paper calls it Joint (pre-trained DDGM) where they are a DDGM's."), a.comparison, c)
 	if err != nil {
 		return o, err
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
 	"noisebook/pkg/figure"
@@ -23,15 +21,11 @@ type quotedClaim struct {
 func (c comparison) beatsQuoted(q quotedClaim) ([]claim.Judgement, error) {
 	var judgements []claim.Judgement
 	for _, column := range paperDatasets {
-		var values []float64
-		var mine claim.Setting
-		for _, m := range c.measured {
-			if m.Dataset == column && m.Method == q.method && m.Metric == q.metric {
-				values, mine = append(values, m.Value), m.Setting
-			}
-		}
 		best, found := c.bestQuoted(q, column)
-		if len(values) == 0 || !found {
+		mine := best
+		mine.Method = q.method
+		ours := c.counterparts(mine)
+		if !found || len(ours) == 0 {
 			continue
 		}
 		setting, err := paperSetting(best)
@@ -43,10 +37,10 @@ func (c comparison) beatsQuoted(q quotedClaim) ([]claim.Judgement, error) {
 			direction, word = claim.Falls, "below"
 		}
 		beyond := claim.Beyond{
-			Claim:    fmt.Sprintf("%s: %s is %s the other joint models on %s, of which %s is best", units[q.metric].name, q.method, word, column, best.Method),
+			Claim:    fmt.Sprintf("%s of %s is %s %s, the best other joint model, on %s", units[q.metric].name, q.method, word, best.Method, column),
 			Reported: best.Value, Direction: direction, Setting: setting,
 		}
-		judgements = append(judgements, beyond.Judge(c.at, stat.Mean(values, nil), mine))
+		judgements = append(judgements, beyond.Judge(c.at, meanOf(ours), ours[0].Setting))
 	}
 	return judgements, nil
 }

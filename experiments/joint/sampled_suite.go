@@ -39,16 +39,10 @@ func (s SampledSuite) Validate() error {
 	if err := s.Suite.Validate(); err != nil {
 		return err
 	}
-	columns := map[string]string{}
+	if err := areApart(s.Datasets); err != nil {
+		return err
+	}
 	for _, name := range s.Datasets {
-		column, err := paperDataset(name)
-		if err != nil {
-			return fmt.Errorf("datasets: %w", err)
-		}
-		if other, taken := columns[column]; taken {
-			return fmt.Errorf("datasets has %s and %s: both are the paper's %s, name one", other, name, column)
-		}
-		columns[column] = name
 		m, err := s.Model(name)
 		if err != nil {
 			return fmt.Errorf("datasets: %w", err)
@@ -80,12 +74,11 @@ func (s SampledSuite) count(m ModelConfig) int {
 	return s.Samples
 }
 
-// The rows of the paper's tables that are sampled here, by its names.
+// The rows of the paper's tables that are sampled here beside methodJoint, by its names.
 const (
-	sampledDDGM        = "DDGM"
-	sampledSteered     = "DDGM (classifier guidance)"
-	sampledJoint       = "Joint"
-	sampledConditional = "Joint (conditional sampling)"
+	methodDDGM        = "DDGM"
+	methodSteered     = "DDGM (classifier guidance)"
+	methodConditional = "Joint (conditional sampling)"
 )
 
 // sampling is a row of the paper's tables: a model and how it is sampled.
@@ -98,10 +91,10 @@ type sampling struct {
 // samplings are rows of a suite's model for a dataset.
 func samplings(m ModelConfig, alpha, gradientScale float64, methods ...string) []sampling {
 	all := []sampling{
-		{sampledDDGM, m.DDGM(), Guide{By: GuidedByNothing}},
-		{sampledSteered, m.DDGM(), ClassifierGuidance(gradientScale)},
-		{sampledJoint, m.Joint(), Guide{By: GuidedByNothing}},
-		{sampledConditional, m, Algorithm1(alpha)},
+		{methodDDGM, m.DDGM(), Guide{By: GuidedByNothing}},
+		{methodSteered, m.DDGM(), ClassifierGuidance(gradientScale)},
+		{methodJoint, m.Joint(), Guide{By: GuidedByNothing}},
+		{methodConditional, m, Algorithm1(alpha)},
 	}
 	return slices.DeleteFunc(all, func(s sampling) bool { return !slices.Contains(methods, s.method) })
 }
@@ -208,20 +201,12 @@ func (s SampledSuite) models(rows func(ModelConfig) []sampling) []ModelConfig {
 
 // conclusion is that of a table of sets.
 func (s SampledSuite) conclusion(id, title, caption string, sets []sampledSet) conclusion {
-	var models, sizes []string
-	var inputs []track.Input
+	of := conclusion{id: id, title: title, caption: caption, datasets: s.Datasets}
+	var sizes []string
 	for _, set := range sets {
-		inputs = append(inputs, set.trained, set.scores)
-		models = append(models, set.setting.Model)
+		of.inputs = append(of.inputs, set.trained, set.scores)
 		sizes = append(sizes, fmt.Sprintf("%d × %d", s.Seeds, set.setting.Samples))
 	}
-	datasets, model, features := strings.Join(s.Datasets, ", "), strings.Join(slices.Compact(models), "; "), s.Reference.Network.Title()
-	return conclusion{
-		id: id, title: title, caption: caption, inputs: inputs,
-		setting: claim.Setting{Dataset: datasets, Features: features, Samples: s.Samples, Model: model},
-		drawn: map[string]string{
-			"data": datasets, "features": features, "model": model,
-			"n": strings.Join(slices.Compact(sizes), ", ") + " images a row",
-		},
-	}
+	of.drawn = map[string]string{"features": s.Reference.Network.Title(), "n": strings.Join(slices.Compact(sizes), ", ") + " images a row"}
+	return of
 }
