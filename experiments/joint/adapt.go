@@ -2,19 +2,59 @@ package joint
 
 import (
 	"context"
+	"fmt"
 
 	"noisebook/experiments"
 	"noisebook/pkg/data"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/track"
-	"noisebook/pkg/train"
 )
 
-// Adapt trains a source model on with the diffusion loss alone, on the images of
-// this config's dataset, or answers from the store (§A.2): encoder and decoder
-// move, the head keeps its weights and its statistics. The accuracy is of that
-// head on this config's test images.
+// AdaptConfig is how a model that was trained on a source goes on with the
+// diffusion loss alone on a target's images (§A.2). The paper gives neither the
+// length nor the rate. The rate is constant, so that a shorter adaptation is the
+// beginning of a longer one and their accuracies are one curve.
+type AdaptConfig struct {
+	Steps        []int   `json:"steps"` // lengths in ascending order; the last is judged
+	LearningRate float64 `json:"learning_rate"`
+}
+
+// Validate says what is wrong, by field.
+func (a AdaptConfig) Validate() error {
+	if len(a.Steps) == 0 {
+		return fmt.Errorf("steps is empty: name at least one length")
+	}
+	last := 0
+	for _, steps := range a.Steps {
+		if steps <= last {
+			return fmt.Errorf("steps is %v: lengths must be above 0 and ascend", a.Steps)
+		}
+		last = steps
+	}
+	if !(a.LearningRate > 0 && a.LearningRate < 1) {
+		return fmt.Errorf("learning_rate is %g: it must be in (0, 1)", a.LearningRate)
+	}
+	return nil
+}
+
+// model is the training on the target of a source's model. Weight decay would
+// shrink the head, which must stay as it is.
+func (a AdaptConfig) model(source ModelConfig, target string, steps int) ModelConfig {
+	c := source.DDGM()
+	c.Dataset = target
+	c.Train.Steps, c.Train.LearningRate = steps, a.LearningRate
+	c.Train.Warmup, c.Train.CosineDecay, c.Train.WeightDecay = 0, false, 0
+	return c
+}
+
+// Adapt trains a source model on by this config, which has no classification
+// loss, or answers from the store (§A.2): encoder and decoder move, the head
+// keeps its weights and its statistics. The accuracy is of that head on this
+// config's test images.
 func (c ModelConfig) Adapt(ctx context.Context, store *track.Store, source track.Result[TrainedModel]) (track.Result[TrainedModel], error) {
+	if c.Objective.ClassScale != 0 || c.Train.WeightDecay != 0 {
+		return track.Result[TrainedModel]{}, fmt.Errorf("joint: adaptation with class_scale %g and weight_decay %g would move the head: both must be 0", c.Objective.ClassScale, c.Train.WeightDecay)
+	}
 	dataset, err := data.Describe(c.Dataset)
 	if err != nil {
 		return track.Result[TrainedModel]{}, err
@@ -25,11 +65,7 @@ func (c ModelConfig) Adapt(ctx context.Context, store *track.Store, source track
 			if err != nil {
 				return TrainedModel{}, err
 			}
-			path, err := job.Path(source.Value.Weights)
-			if err != nil {
-				return TrainedModel{}, err
-			}
-			weights, err := train.ReadWeights(path, network(model))
+			weights, err := source.Value.weights(job, model)
 			if err != nil {
 				return TrainedModel{}, err
 			}

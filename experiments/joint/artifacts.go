@@ -25,6 +25,8 @@ func Artifacts() []experiments.Artifact {
 		artifact(generationID, Generation, func(c GenerationConfig) []ModelConfig { return c.models(c.rows) }),
 		artifact(jointModelsID, JointModels, func(c JointModelsConfig) []ModelConfig { return c.models(c.rows) }),
 		artifact(hybridModelsID, HybridModels, func(c HybridModelsConfig) []ModelConfig { return c.models(c.rows) }),
+		artifact(semiSupervisedID, SemiSupervised, func(c SemiSupervisedConfig) []ModelConfig { return c.models() }),
+		artifact(domainAdaptationID, DomainAdaptation, func(c DomainAdaptationConfig) []ModelConfig { return c.models() }),
 	}
 }
 

@@ -108,11 +108,10 @@ func (m *Model) loss(p *nn.Pass, o Objective, d *process.DDPM, b Batch, x0, y, w
 	}
 	add := func(logits, labels *Node) *Node {
 		ce := ReduceAllMean(m.ClassLoss(logits, labels))
-		scaled := MulScalar(ce, o.ClassScale)
 		if weight != nil {
-			scaled = Mul(scaled, weight)
+			ce = Mul(ce, weight) // of an empty buffer it is no loss, and not reported as one
 		}
-		l.Total = Add(l.Total, scaled)
+		l.Total = Add(l.Total, MulScalar(ce, o.ClassScale))
 		return ce
 	}
 	switch {

@@ -84,7 +84,8 @@ func NewStepper(e *engine.Engine, net Network, objective Objective, c Config, de
 		}
 		updated := graph.Sub(in[inWeights], graph.Mul(update, scalar(scalarRate)))
 		decay := scalar(scalarDecay)
-		average := graph.Add(graph.Mul(in[inAverage], decay), graph.Mul(updated, graph.OneMinus(decay)))
+		// In this form the average of a weight that does not move is that weight, to the bit.
+		average := graph.Add(updated, graph.Mul(graph.Sub(in[inAverage], updated), decay))
 
 		for i := range values {
 			values[i] = graph.Reshape(values[i], 1)

@@ -1,0 +1,313 @@
+package joint
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"noisebook/experiments"
+	"noisebook/pkg/claim"
+	"noisebook/pkg/data"
+	"noisebook/pkg/table"
+	"noisebook/pkg/tier"
+	"noisebook/pkg/track"
+)
+
+// DomainAdaptationConfig is tab6: a joint model that was trained on a labelled
+// source goes on with the target's images alone, which need no labels, and is
+// tested on the target. The suite's datasets are the sources.
+type DomainAdaptationConfig struct {
+	Suite
+	Targets []string    `json:"targets"` // of each source, in the sources' order
+	Adapt   AdaptConfig `json:"adapt"`
+	Seeds   int         `json:"seeds"` // of training and adaptation
+}
+
+const domainAdaptationID = "joint/domain-adaptation"
+
+// DomainAdaptation is tab6 at a tier. Tiers quick and cpu have two of the paper's
+// three pairs, with the variant of USPS that can be had. Tier smoke needs no
+// data set but Fashion-MNIST: from it to itself, which proves the plumbing alone.
+func DomainAdaptation(t tier.Tier) DomainAdaptationConfig {
+	digits := []string{"usps-esl", "mnist"}
+	sources := choose(t, []string{"fashion-mnist"}, digits, digits, []string{"svhn", "usps", "mnist"})
+	c := DomainAdaptationConfig{
+		Suite:   smaller(t, sources...),
+		Targets: choose(t, sources, []string{"mnist", "usps-esl"}, []string{"mnist", "usps-esl"}, []string{"mnist", "mnist", "usps"}),
+		Adapt: AdaptConfig{
+			Steps:        choose(t, []int{1, 2}, []int{50, 150}, []int{50, 150, 500}, []int{1_000, 5_000, 20_000}),
+			LearningRate: choose(t, 1e-4, 3e-4, 3e-4, 1e-4),
+		},
+		Seeds: choose(t, 1, 1, 3, 3),
+	}
+	for _, m := range []*ModelConfig{&c.Grey, &c.Colour, &c.Large} {
+		m.Resize = true // USPS has 16×16 pixels; MNIST meets SVHN at 32×32×3
+	}
+	return c
+}
+
+// Validate says what is wrong, by field.
+func (c DomainAdaptationConfig) Validate() error {
+	if err := c.Suite.Validate(); err != nil {
+		return err
+	}
+	if len(c.Targets) != len(c.Datasets) {
+		return fmt.Errorf("targets has %d names for %d datasets: each source needs one target", len(c.Targets), len(c.Datasets))
+	}
+	for i, target := range c.Targets {
+		to, err := data.Describe(target)
+		if err != nil {
+			return fmt.Errorf("targets: %w", err)
+		}
+		from, err := data.Describe(c.Datasets[i])
+		if err != nil {
+			return fmt.Errorf("datasets: %w", err)
+		}
+		if to.Classes == nil || len(to.Classes) != len(from.Classes) {
+			return fmt.Errorf("targets: %s and its source %s have not the same number of classes", target, c.Datasets[i])
+		}
+	}
+	if c.Seeds < 1 {
+		return fmt.Errorf("seeds is %d: it must be at least 1", c.Seeds)
+	}
+	return nil
+}
+
+// pair is a source's model and where it is carried.
+type pair struct {
+	source ModelConfig // joint
+	target string
+}
+
+// name is the pair by the names of its data sets.
+func (p pair) name() string { return p.source.Dataset + "→" + p.target }
+
+// paperName is the pair as the paper names it, a variant as its original.
+func (p pair) paperName() (string, error) {
+	source, err := paperDomain(p.source.Dataset)
+	if err != nil {
+		return "", err
+	}
+	target, err := paperDomain(p.target)
+	return source + pairArrow + target, err
+}
+
+// paperDomain is the paper's name of a domain, or the data set's own where the
+// paper has no such domain.
+func paperDomain(dataset string) (string, error) {
+	d, err := data.Describe(dataset)
+	if err != nil {
+		return "", err
+	}
+	original := cmp.Or(d.VariantOf, d.Name)
+	for _, name := range []string{"SVHN", "MNIST", "USPS"} {
+		if letters(name) == letters(original) {
+			return name, nil
+		}
+	}
+	return d.Title, nil
+}
+
+// pairArrow stands between the domains of a pair in tab6.
+const pairArrow = "->"
+
+// adaptationSetting is the pair of a number of tab6. The paper does not state
+// the size of its smaller networks.
+func adaptationSetting(v claim.ReportedValue) (claim.Setting, error) {
+	source, target, found := strings.Cut(v.Dataset, pairArrow)
+	if !found {
+		return claim.Setting{}, fmt.Errorf("joint: tab6 has a number on %q, which is no pair", v.Dataset)
+	}
+	from, err := ourDataset(source)
+	if err != nil {
+		return claim.Setting{}, err
+	}
+	to, err := ourDataset(target)
+	return claim.Setting{Dataset: pair{source: ModelConfig{Dataset: from}, target: to}.name()}, err
+}
+
+// upperBound is the classifier that sees the target's labels, with the source's encoder.
+func (p pair) upperBound() ModelConfig {
+	c := p.source.Classifier()
+	c.Dataset = p.target
+	return c
+}
+
+// pairs are the artifact's models with a seed.
+func (c DomainAdaptationConfig) pairs(seed uint64) ([]pair, error) {
+	var out []pair
+	for i, source := range c.Datasets {
+		m, err := c.Model(source)
+		if err != nil {
+			return nil, err
+		}
+		m.Train.Seed = seed
+		out = append(out, pair{source: m.Joint(), target: c.Targets[i]})
+	}
+	return out, nil
+}
+
+// models are the networks of one seed.
+func (c DomainAdaptationConfig) models() []ModelConfig {
+	var out []ModelConfig
+	pairs, _ := c.pairs(1) // a valid config has them
+	for _, p := range pairs {
+		last := c.Adapt.Steps[len(c.Adapt.Steps)-1]
+		out = append(out, p.source, p.source.Classifier(), p.upperBound(), c.Adapt.model(p.source, p.target, last))
+	}
+	return out
+}
+
+// Rows beside those of the paper: before it meets the target the joint model
+// tells what joint training gives from what adaptation gives.
+const (
+	methodBefore = "Joint before adaptation"
+	methodTarget = "Classifier on target (upper bound)"
+)
+
+// adaptationColumns are what the artifact's table has beside a comparison's:
+// the length of the adaptation, and how many of the target's test images decide.
+var adaptationColumns = append(slices.Clone(comparisonColumns), "adapt_steps", "test_images")
+
+// Run trains and adapts what is not in the store, tests, draws and judges.
+func (c DomainAdaptationConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
+	a := adaptations{comparison: comparison{artifact: "tab6", at: c.Tier, setting: adaptationSetting}}
+	for seed := range uint64(c.Seeds) {
+		pairs, err := c.pairs(seed + 1)
+		if err != nil {
+			return experiments.Outcome{}, err
+		}
+		for _, p := range pairs {
+			if err := a.measure(ctx, store, p, c.Adapt); err != nil {
+				return experiments.Outcome{}, fmt.Errorf("%s, seed %d: %w", p.name(), seed+1, err)
+			}
+		}
+	}
+	t, err := a.table()
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	stage := track.Stage[DomainAdaptationConfig, comparisonTable]{Name: domainAdaptationID, Version: 1,
+		Run: func(context.Context, *track.Job, DomainAdaptationConfig) (comparisonTable, error) {
+			return comparisonTable{t}, nil
+		}}
+	result, err := track.Do(ctx, store, stage, c, a.inputs...)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	return c.outcome(result, a)
+}
+
+// adaptations are a comparison with what was done for each measurement.
+type adaptations struct {
+	comparison
+	steps  []int // of adaptation, of each measurement
+	images []int // test images, of each measurement
+	first  TrainedModel
+	inputs []track.Input
+}
+
+// table is the comparison's with the columns of its own.
+func (a adaptations) table() (table.Table, error) {
+	t, err := a.comparison.table()
+	if err != nil {
+		return t, err
+	}
+	t.Columns = adaptationColumns
+	quoted := t.Len() - len(a.measured)
+	for i := range t.Rows {
+		steps, images := "", ""
+		if ours := i - quoted; ours >= 0 {
+			steps, images = fmt.Sprint(a.steps[ours]), fmt.Sprint(a.images[ours])
+		}
+		t.Rows[i] = append(t.Rows[i], steps, images)
+	}
+	return t, nil
+}
+
+// add notes an accuracy on the target after some steps of adaptation.
+func (a *adaptations) add(p pair, method, condition string, steps int, accuracy float64, images int, from track.Input) error {
+	name, err := p.paperName()
+	if err != nil {
+		return err
+	}
+	a.measured = append(a.measured, measurement{
+		Dataset: name, Method: method, Condition: condition, Metric: "accuracy_pct", Value: 100 * accuracy,
+		Seed: p.source.Train.Seed, Setting: claim.Setting{Dataset: p.name(), Model: describe(p.source)},
+	})
+	a.steps, a.images, a.inputs = append(a.steps, steps), append(a.images, images), append(a.inputs, from)
+	return nil
+}
+
+// measure takes the accuracies of a pair with one seed.
+func (a *adaptations) measure(ctx context.Context, store *track.Store, p pair, adapt AdaptConfig) error {
+	onTarget := func(method string, model ModelConfig) (track.Result[TrainedModel], error) {
+		trained, err := model.Fit(ctx, store)
+		if err != nil {
+			return trained, err
+		}
+		model.Dataset = p.target
+		tested, err := model.Evaluate(ctx, store, trained)
+		if err != nil {
+			return trained, err
+		}
+		return trained, a.add(p, method, "", 0, tested.Value.Accuracy, tested.Value.TestImages, tested)
+	}
+	if _, err := onTarget(methodClassifier, p.source.Classifier()); err != nil {
+		return err
+	}
+	joint, err := onTarget(methodBefore, p.source)
+	if err != nil {
+		return err
+	}
+	if len(a.inputs) == 2 {
+		a.first = joint.Value
+	}
+	for i, steps := range adapt.Steps {
+		adapted, err := adapt.model(p.source, p.target, steps).Adapt(ctx, store, joint)
+		if err != nil {
+			return err
+		}
+		condition := "" // the last is the paper's row
+		if i < len(adapt.Steps)-1 {
+			condition = fmt.Sprintf("adapt_steps=%d", steps)
+		}
+		if err := a.add(p, methodJoint, condition, steps, adapted.Value.Accuracy, adapted.Value.TestImages, adapted); err != nil {
+			return err
+		}
+	}
+	_, err = onTarget(methodTarget, p.upperBound())
+	return err
+}
+
+func (c DomainAdaptationConfig) outcome(result track.Result[comparisonTable], a adaptations) (experiments.Outcome, error) {
+	o := experiments.Outcome{ID: domainAdaptationID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
+	pairs, err := c.pairs(1)
+	if err != nil {
+		return o, err
+	}
+	var names []string
+	for _, p := range pairs {
+		names = append(names, p.name())
+	}
+	data, model := strings.Join(names, ", "), pairs[0].source
+	provenance := stamp(result, model, c.Tier, a.first, "", "")
+	provenance["seeds"] = fmt.Sprint(c.Seeds)
+	provenance["data"] = data
+	delete(provenance, "training seed")
+	if o.Figures, err = c.figures(o.Table, a.comparison, provenance); err != nil {
+		return o, err
+	}
+	if o.Report, err = claim.NewReport(domainAdaptationID, c.Tier, claim.Setting{Dataset: data, Model: describe(model)}); err != nil {
+		return o, err
+	}
+	o.Report.Provenance = reportProvenance(result, a.first, nil)
+	for _, shape := range adaptationClaims() {
+		o.Report.Judgements = append(o.Report.Judgements, shape.Judge(c.Tier, o.Table))
+	}
+	numbers, err := a.judge()
+	o.Report.Judgements = append(o.Report.Judgements, numbers...)
+	return o, err
+}

@@ -1,0 +1,256 @@
+package joint
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"noisebook/experiments"
+	"noisebook/pkg/claim"
+	"noisebook/pkg/table"
+	"noisebook/pkg/tier"
+	"noisebook/pkg/track"
+)
+
+// SemiSupervisedConfig is tab5: accuracy when only a share of the training
+// images has labels. The classifier sees those alone; the joint model diffuses
+// all images and classifies those, through the label buffer (§A.1); the probe is
+// fitted to those, on features of a DDGM that learned from all images.
+//
+// Classifier and joint model take equal numbers of steps at every share.
+type SemiSupervisedConfig struct {
+	Suite
+	Shares []float64 `json:"shares"` // of each class's labels, in descending order
+	// SharesOf100 replaces Shares for datasets of 100 classes: tab5 has 10 % for CIFAR-100 alone.
+	SharesOf100 []float64   `json:"shares_of_100_classes"`
+	Seeds       int         `json:"seeds"` // of the labelled images, and with them of training
+	Probe       ProbeConfig `json:"probe"` // its training seed is that of the labelled images
+}
+
+const semiSupervisedID = "joint/semi-supervised"
+
+// SemiSupervised is tab5 at a tier; below the paper's, on Fashion-MNIST with all
+// four shares.
+func SemiSupervised(t tier.Tier) SemiSupervisedConfig {
+	some := []string{"fashion-mnist"}
+	all := []float64{1, 0.1, 0.05, 0.01}
+	p := headProbe(t)
+	p.Seeds, p.Images = 1, choose(t, p.Images, 0, 0, 0) // a probe for each drawing of labels
+	p.Train.Batch = choose(t, 16, 64, 64, 256)          // below the fewest labels
+	return SemiSupervisedConfig{
+		Suite:       smaller(t, choose(t, some, some, some, []string{"svhn", "cifar-10", "cifar-100"})...),
+		Shares:      choose(t, []float64{1, 0.1}, []float64{1, 0.1, 0.01}, all, []float64{1, 0.05, 0.01}),
+		SharesOf100: all,
+		Seeds:       choose(t, 1, 1, 3, 3),
+		Probe:       p,
+	}
+}
+
+// Validate says what is wrong, by field.
+func (c SemiSupervisedConfig) Validate() error {
+	if err := c.Suite.Validate(); err != nil {
+		return err
+	}
+	for name, shares := range map[string][]float64{"shares": c.Shares, "shares_of_100_classes": c.SharesOf100} {
+		if len(shares) == 0 {
+			return fmt.Errorf("%s is empty: name at least one share of the labels", name)
+		}
+		for i, share := range shares {
+			if !(share > 0 && share <= 1) || i > 0 && share >= shares[i-1] {
+				return fmt.Errorf("%s is %v: shares must be in (0, 1] and descend", name, shares)
+			}
+		}
+	}
+	if err := areColumns(c.Datasets); err != nil {
+		return err
+	}
+	if c.Seeds < 1 {
+		return fmt.Errorf("seeds is %d: it must be at least 1", c.Seeds)
+	}
+	return nil
+}
+
+// shares are those of a model's dataset.
+func (c SemiSupervisedConfig) shares(m ModelConfig) []float64 {
+	if m.Network.Classes >= 100 {
+		return c.SharesOf100
+	}
+	return c.Shares
+}
+
+// models are the networks; shares and seeds do not change them.
+func (c SemiSupervisedConfig) models() []ModelConfig {
+	var out []ModelConfig
+	for _, name := range c.Datasets {
+		m, _ := c.Model(name) // a valid config has it
+		out = append(out, m.Classifier(), m.DDGM(), m.Joint())
+	}
+	return out
+}
+
+// semiColumns are what the artifact's table has beside a comparison's: the share
+// of labels in percent, the labelled training images, and the least and most of
+// a class.
+var semiColumns = append(slices.Clone(comparisonColumns), "labelled_pct", "labelled", "least_of_a_class", "most_of_a_class")
+
+// Run trains what is not in the store, probes, draws and judges.
+func (c SemiSupervisedConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
+	l := fewLabels{comparison: comparison{artifact: "tab5", at: c.Tier, setting: semiSetting}}
+	for _, name := range c.Datasets {
+		m, err := c.Model(name)
+		if err != nil {
+			return experiments.Outcome{}, err
+		}
+		if err := l.dataset(ctx, store, c, m); err != nil {
+			return experiments.Outcome{}, err
+		}
+	}
+	t, err := l.table()
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	stage := track.Stage[SemiSupervisedConfig, comparisonTable]{Name: semiSupervisedID, Version: 1,
+		Run: func(context.Context, *track.Job, SemiSupervisedConfig) (comparisonTable, error) {
+			return comparisonTable{t}, nil
+		}}
+	result, err := track.Do(ctx, store, stage, c, l.inputs...)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	return c.outcome(result, l)
+}
+
+// fewLabels is a comparison with the labels behind each measurement.
+type fewLabels struct {
+	comparison
+	labels []KnownLabels // of each measurement
+	first  TrainedModel  // joint
+	inputs []track.Input
+}
+
+// dataset measures the three methods on a dataset at each of its shares.
+func (l *fewLabels) dataset(ctx context.Context, store *track.Store, c SemiSupervisedConfig, m ModelConfig) error {
+	ddgm := m.DDGM() // sees no labels, and so serves all shares and seeds
+	pretrained, err := ddgm.Fit(ctx, store)
+	if err != nil {
+		return err
+	}
+	for _, share := range c.shares(m) {
+		for seed := range uint64(c.Seeds) {
+			labels := LabelsConfig{Share: share, Seed: seed + 1}
+			known, err := m.knownLabels(ctx, store, labels)
+			if err != nil {
+				return err
+			}
+			for _, method := range []string{methodClassifier, methodJoint} {
+				trained := m.Joint()
+				if method == methodClassifier {
+					trained = m.Classifier()
+				}
+				trained.Labels, trained.Train.Seed = labels, labels.Seed
+				fitted, err := trained.Fit(ctx, store)
+				if err != nil {
+					return fmt.Errorf("%s with %g %% of the labels, seed %d: %w", trained.title(), 100*share, labels.Seed, err)
+				}
+				if method == methodJoint && l.first.Parameters == 0 {
+					l.first = fitted.Value
+				}
+				if err := l.add(m, method, labels, known, fitted.Value.Accuracy, fitted); err != nil {
+					return err
+				}
+			}
+			if err := l.probes(ctx, store, c.Probe, ddgm, pretrained, labels, known); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// probes fits the probe of a pre-trained model to the labelled images.
+func (l *fewLabels) probes(ctx context.Context, store *track.Store, c ProbeConfig, ddgm ModelConfig, pretrained track.Result[TrainedModel], labels LabelsConfig, known track.Result[KnownLabels]) error {
+	ddgm.Labels, c.Train.Seed = labels, labels.Seed
+	probed, err := c.probe(ctx, store, ddgm, &pretrained)
+	if err != nil {
+		return err
+	}
+	if c.Images > 0 {
+		known.Value = KnownLabels{} // of other images than the probe's
+	}
+	for _, p := range probed {
+		if err := l.add(ddgm, methodProbe, labels, known, p.Value.Accuracy, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add notes an accuracy and the labels that it was reached with.
+func (l *fewLabels) add(m ModelConfig, method string, labels LabelsConfig, known track.Result[KnownLabels], accuracy float64, from track.Input) error {
+	name, err := paperDataset(m.Dataset)
+	if err != nil {
+		return err
+	}
+	l.measured = append(l.measured, measurement{
+		Dataset: name, Method: method, Condition: fmt.Sprintf("labelled_pct=%g", 100*labels.Share), Metric: "accuracy_pct",
+		Value: 100 * accuracy, Seed: labels.Seed, Setting: claim.Setting{Dataset: m.Dataset, Model: describe(m)},
+	})
+	l.labels, l.inputs = append(l.labels, known.Value), append(l.inputs, from, known)
+	return nil
+}
+
+// table is the comparison's with the columns of its own; of the paper's rows it
+// knows the share alone.
+func (l fewLabels) table() (table.Table, error) {
+	t, err := l.comparison.table()
+	if err != nil {
+		return t, err
+	}
+	condition, quoted := slices.Index(t.Columns, "condition"), t.Len()-len(l.measured)
+	t.Columns = semiColumns
+	for i, row := range t.Rows {
+		_, share, _ := strings.Cut(row[condition], "=")
+		counts := []string{"", "", ""}
+		if ours := i - quoted; ours >= 0 {
+			counts = l.labels[ours].cells()
+		}
+		t.Rows[i] = append(append(row, share), counts...)
+	}
+	return t, nil
+}
+
+// semiSetting is the dataset of a number of tab5. The paper does not state the
+// size of its smaller networks.
+func semiSetting(v claim.ReportedValue) (claim.Setting, error) {
+	dataset, err := ourDataset(v.Dataset)
+	return claim.Setting{Dataset: dataset}, err
+}
+
+func (c SemiSupervisedConfig) outcome(result track.Result[comparisonTable], l fewLabels) (experiments.Outcome, error) {
+	o := experiments.Outcome{ID: semiSupervisedID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
+	model, err := c.Model(c.Datasets[0])
+	if err != nil {
+		return o, err
+	}
+	data := strings.Join(c.Datasets, ", ")
+	provenance := stamp(result, model, c.Tier, l.first, "", "")
+	provenance["seeds"] = fmt.Sprint(c.Seeds)
+	provenance["data"] = data
+	delete(provenance, "training seed")
+	drawn, err := drawSemiSupervised(o.Table, provenance)
+	if err != nil {
+		return o, err
+	}
+	o.Figures = []experiments.NamedFigure{{Name: semiSupervisedID, Figure: drawn}}
+	if o.Report, err = claim.NewReport(semiSupervisedID, c.Tier, claim.Setting{Dataset: data, Model: describe(model)}); err != nil {
+		return o, err
+	}
+	o.Report.Provenance = reportProvenance(result, l.first, nil)
+	for _, shape := range semiClaims() {
+		o.Report.Judgements = append(o.Report.Judgements, shape.Judge(c.Tier, o.Table))
+	}
+	numbers, err := l.judge()
+	o.Report.Judgements = append(o.Report.Judgements, numbers...)
+	return o, err
+}
