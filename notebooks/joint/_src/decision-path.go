@@ -85,6 +85,7 @@ import (
 	"strconv"
 
 	"noisebook/experiments/joint"
+	"noisebook/pkg/config"
 	"noisebook/pkg/notebook"
 	"noisebook/pkg/table"
 	"noisebook/pkg/track"
@@ -106,7 +107,9 @@ func newest() track.Result[measured] {
 //gonb:%%
 defer notebook.Catch()
 result := newest()
-alpha := joint.DecisionPath(tier).ClassAlpha // try another
+c := joint.DecisionPath(tier)
+notebook.Check(config.Set(&c, changes...))
+alpha := c.ClassAlpha // or another of c.Alphas
 rows := notebook.Must(result.Value.Table.Where("alpha", alpha))
 times := notebook.Must(rows.Distinct("t"))
 columns := []string{"class"}
@@ -139,7 +142,10 @@ notebook.Show(notebook.Captioned{Table: wide, Caption: fmt.Sprintf("Probability 
 
 // %%
 import (
+	"fmt"
+
 	"noisebook/experiments/joint"
+	"noisebook/pkg/config"
 	"noisebook/pkg/figure"
 	"noisebook/pkg/notebook"
 )
@@ -148,6 +154,7 @@ import (
 defer notebook.Catch()
 result := newest()
 c := joint.DecisionPath(tier)
+notebook.Check(config.Set(&c, changes...))
 rows := notebook.Must(result.Value.Table.Where("alpha", c.ClassAlpha))
 names := notebook.Must(rows.Distinct("class"))
 panel := notebook.Must(rows.Where("class", names[c.Classes[0]]))

@@ -163,7 +163,11 @@ notebook.Show(notebook.Captioned{Table: best, Caption: "The depth that is read b
 
 // %%
 import (
+	"fmt"
+	"slices"
+
 	"noisebook/experiments/joint"
+	"noisebook/pkg/config"
 	"noisebook/pkg/figure"
 	"noisebook/pkg/notebook"
 )
@@ -171,7 +175,9 @@ import (
 //gonb:%%
 defer notebook.Catch()
 result := newest()
-chain := notebook.Must(joint.ProbeTimesteps(tier).Model.Chain.Process())
+c := joint.ProbeTimesteps(tier)
+notebook.Check(config.Set(&c, changes...))
+chain := notebook.Must(c.Model.Chain.Process())
 joined := notebook.Must(result.Value.Table.Where("depth", "z_t"))
 joined.Columns = append(slices.Clone(joined.Columns), "signal")
 for i, at := range notebook.Must(joined.Floats("t")) {
