@@ -6,7 +6,6 @@ import (
 
 	"noisebook/experiments"
 	"noisebook/pkg/data"
-	"noisebook/pkg/joint"
 	"noisebook/pkg/track"
 )
 
@@ -61,11 +60,7 @@ func (c ModelConfig) Adapt(ctx context.Context, store *track.Store, source track
 	}
 	stage := track.Stage[ModelConfig, TrainedModel]{Name: "joint/adapt", Version: 1,
 		Run: func(ctx context.Context, job *track.Job, c ModelConfig) (TrainedModel, error) {
-			model, err := joint.New(c.Network)
-			if err != nil {
-				return TrainedModel{}, err
-			}
-			weights, err := source.Value.weights(job, model)
+			_, weights, err := openModel(job, c.Network, source.Value)
 			if err != nil {
 				return TrainedModel{}, err
 			}

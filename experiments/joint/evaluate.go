@@ -7,7 +7,6 @@ import (
 	"noisebook/pkg/data"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/track"
-	"noisebook/pkg/train"
 )
 
 // EvaluateConfig is a test set that a trained model classifies, of its own
@@ -35,11 +34,7 @@ func (c ModelConfig) Evaluate(ctx context.Context, store *track.Store, trained t
 	}
 	stage := track.Stage[EvaluateConfig, Evaluated]{Name: "joint/evaluate", Version: 1,
 		Run: func(ctx context.Context, job *track.Job, _ EvaluateConfig) (Evaluated, error) {
-			model, err := joint.New(c.Network)
-			if err != nil {
-				return Evaluated{}, err
-			}
-			weights, err := trained.Value.weights(job, model)
+			_, weights, err := openModel(job, c.Network, trained.Value)
 			if err != nil {
 				return Evaluated{}, err
 			}
@@ -57,13 +52,4 @@ func (c ModelConfig) Evaluate(ctx context.Context, store *track.Store, trained t
 		}}
 	config := EvaluateConfig{Dataset: c.Dataset, Network: c.Network, Resize: c.Resize, TestImages: c.TestImages}
 	return track.Do(ctx, store, stage, config, append(experiments.DatasetInputs(dataset), trained)...)
-}
-
-// weights reads what the training of a model left.
-func (t TrainedModel) weights(job *track.Job, model *joint.Model) (train.Weights, error) {
-	path, err := job.Path(t.Weights)
-	if err != nil {
-		return train.Weights{}, err
-	}
-	return train.ReadWeights(path, network(model))
 }

@@ -202,6 +202,20 @@ func (c ModelConfig) train(ctx context.Context, job *track.Job, from *train.Weig
 	return trained, err
 }
 
+// openModel reads the weights that training left.
+func openModel(job *track.Job, c joint.Config, trained TrainedModel) (*joint.Model, train.Weights, error) {
+	model, err := joint.New(c)
+	if err != nil {
+		return nil, train.Weights{}, err
+	}
+	path, err := job.Path(trained.Weights)
+	if err != nil {
+		return nil, train.Weights{}, err
+	}
+	weights, err := train.ReadWeights(path, network(model))
+	return model, weights, err
+}
+
 // load reads the model's dataset at the network's size.
 func (c ModelConfig) load(ctx context.Context, job *track.Job) (*data.Dataset, error) {
 	d, err := experiments.LoadDataset(ctx, job, c.Dataset)

@@ -15,7 +15,6 @@ import (
 	"noisebook/pkg/joint"
 	"noisebook/pkg/probe"
 	"noisebook/pkg/track"
-	"noisebook/pkg/train"
 )
 
 // TimestepProbeConfig is what a DDGM's features tell of attributes at one timestep.
@@ -199,15 +198,7 @@ func (p *timestepProber) prepare(ctx context.Context, job *track.Job, c Timestep
 	if p.dataset, err = (ModelConfig{Dataset: c.Dataset, Network: c.Network, Resize: c.Resize}).load(ctx, job); err != nil {
 		return err
 	}
-	model, err := joint.New(c.Network)
-	if err != nil {
-		return err
-	}
-	path, err := job.Path(p.trained.Value.Weights)
-	if err != nil {
-		return err
-	}
-	weights, err := train.ReadWeights(path, network(model))
+	model, weights, err := openModel(job, c.Network, p.trained.Value)
 	if err != nil {
 		return err
 	}

@@ -48,16 +48,9 @@ func (f *fitted) load(job *track.Job) error {
 	if f.weights != nil {
 		return nil
 	}
+	var w train.Weights
 	var err error
-	if f.model, err = joint.New(f.config.Network); err != nil {
-		return err
-	}
-	path, err := job.Path(f.trained.Value.Weights)
-	if err != nil {
-		return err
-	}
-	w, err := train.ReadWeights(path, network(f.model))
-	if err != nil {
+	if f.model, w, err = openModel(job, f.config.Network, f.trained.Value); err != nil {
 		return err
 	}
 	f.weights = []*tensors.Tensor{

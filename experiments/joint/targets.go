@@ -27,11 +27,18 @@ func attributeTargets(images data.Split, count int, seed uint64) []int32 {
 	order := experiments.Permutation(images.Len(), seed)
 	targets := make([]int32, 0, count*images.AttributeCount)
 	for i := range count {
-		for _, present := range images.AttributesOf(order[i%len(order)]) {
-			targets = append(targets, int32(present))
-		}
+		targets = append(targets, wide(images.AttributesOf(order[i%len(order)]))...)
 	}
 	return targets
+}
+
+// wide are attributes as the numbers of a target.
+func wide(attributes []uint8) []int32 {
+	y := make([]int32, len(attributes))
+	for k, present := range attributes {
+		y[k] = int32(present)
+	}
+	return y
 }
 
 // targetWidth is how many numbers an image's target has.

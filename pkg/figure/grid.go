@@ -21,6 +21,8 @@ type GridSpec struct {
 	// for each row and column. RowTitle and ColumnTitle name what varies.
 	RowLabels, ColumnLabels []string
 	RowTitle, ColumnTitle   string
+	// Blocks head equal numbers of rows, each above its own: none is one block without a heading.
+	Blocks []string
 	// Scale is how many CSS pixels an image's pixel is wide; 0 picks the largest
 	// that keeps images at 64 pixels or less. Pixels stay squares: nothing is smoothed.
 	Scale int
@@ -32,6 +34,7 @@ type GridSpec struct {
 const (
 	gridGap   = vg.Length(2) // CSS pixels between images
 	labelGap  = vg.Length(5)
+	heading   = 24   // CSS pixels above a block
 	largest   = 64   // CSS pixels of an image at the default scale
 	gridLimit = 4096 // images
 	minimum   = vg.Length(260)
@@ -77,6 +80,9 @@ func (s GridSpec) validate(images []image.Image) error {
 	if n := len(s.RowLabels); n != 0 && n != rows {
 		return fmt.Errorf("%d row labels for %d rows", n, rows)
 	}
+	if n := len(s.Blocks); n != 0 && rows%n != 0 {
+		return fmt.Errorf("%d blocks for %d rows", n, rows)
+	}
 	if n := len(s.ColumnLabels); n != 0 && n != s.Columns {
 		return fmt.Errorf("%d column labels for %d columns", n, s.Columns)
 	}
@@ -89,6 +95,7 @@ type mosaic struct {
 	spec    GridSpec
 	caption string
 	rows    int
+	heading int          // CSS pixels above each block of rows
 	cell    [2]vg.Length // size of an image on the page
 	left    vg.Length    // room for row labels and their title
 	top     vg.Length    // room for column labels and their title
@@ -106,6 +113,9 @@ func newMosaic(images []image.Image, spec GridSpec) *mosaic {
 	m.cell = [2]vg.Length{
 		vg.Length(size.X*spec.Scale) * cssPixel,
 		vg.Length(size.Y*spec.Scale) * cssPixel,
+	}
+	if len(spec.Blocks) > 0 {
+		m.heading = heading
 	}
 	label := textStyle(tickSize, ink)
 	widest := func(labels []string) (width vg.Length) {
@@ -139,7 +149,20 @@ func newMosaic(images []image.Image, spec GridSpec) *mosaic {
 // extent is the outer size of all images, with the gaps between them.
 func (m *mosaic) extent() (width, height vg.Length) {
 	gap := gridGap * cssPixel
-	return vg.Length(m.spec.Columns)*(m.cell[0]+gap) - gap, vg.Length(m.rows)*(m.cell[1]+gap) - gap
+	return vg.Length(m.spec.Columns)*(m.cell[0]+gap) - gap, vg.Length(m.rows)*(m.cell[1]+gap) - gap + vg.Length(m.headings(m.rows-1))*cssPixel
+}
+
+// headings is the height of the headings down to a row, in CSS pixels.
+func (m *mosaic) headings(row int) int {
+	if m.heading == 0 {
+		return 0
+	}
+	return m.heading * (1 + row*len(m.spec.Blocks)/m.rows)
+}
+
+// rowTop is how far below the grid's top a row begins.
+func (m *mosaic) rowTop(row int) vg.Length {
+	return vg.Length(row)*(m.cell[1]+gridGap*cssPixel) + vg.Length(m.headings(row))*cssPixel
 }
 
 func (m *mosaic) render() (*Figure, error) {
@@ -170,8 +193,8 @@ func (m *mosaic) render() (*Figure, error) {
 			Min: vg.Point{X: left, Y: height - above - gridHeight},
 			Max: vg.Point{X: left + gridWidth, Y: height - above},
 		}
+		m.drawImages(c, grid) // first, because its white covers the headings
 		m.drawLabels(c, grid)
-		m.drawImages(c, grid)
 		drawLines(c, small, captionLines, outerMargin, grid.Min.Y-blockGap)
 	})
 }
@@ -185,8 +208,13 @@ func (m *mosaic) drawLabels(c vg.Canvas, grid vg.Rectangle) {
 	label := textStyle(tickSize, ink)
 	label.XAlign = vgdraw.XRight
 	for i, s := range m.spec.RowLabels {
-		middle := grid.Max.Y - vg.Length(i)*(m.cell[1]+gap) - m.cell[1]/2
+		middle := grid.Max.Y - m.rowTop(i) - m.cell[1]/2
 		fillText(c, label, vg.Point{X: grid.Min.X - labelGap, Y: centred(label, middle)}, s)
+	}
+	bold := boldStyle(tickSize, ink)
+	for i, s := range m.spec.Blocks {
+		first := grid.Max.Y - m.rowTop(i*m.rows/len(m.spec.Blocks))
+		fillText(c, bold, vg.Point{X: grid.Min.X, Y: first + labelGap}, s)
 	}
 	label.XAlign, label.YAlign = vgdraw.XCenter, vgdraw.YBottom
 	if m.slanted {
@@ -218,12 +246,12 @@ func (m *mosaic) drawLabels(c vg.Canvas, grid vg.Rectangle) {
 func (m *mosaic) drawImages(c vg.Canvas, grid vg.Rectangle) {
 	raster, ok := c.(*vgimg.Canvas)
 	if !ok {
-		c.DrawImage(grid, m.compose(m.spec.Scale, int(gridGap)))
+		c.DrawImage(grid, m.compose(1))
 		return
 	}
 	const density = pngDensity / 96
 	page := raster.Image()
-	picture := m.compose(m.spec.Scale*density, int(gridGap)*density)
+	picture := m.compose(density)
 	corner := image.Pt(
 		int(math.Round(float64(grid.Min.X/cssPixel)))*density,
 		page.Bounds().Dy()-int(math.Round(float64(grid.Max.Y/cssPixel)))*density,
@@ -231,15 +259,17 @@ func (m *mosaic) drawImages(c vg.Canvas, grid vg.Rectangle) {
 	draw.Draw(page, picture.Bounds().Add(corner), picture, image.Point{}, draw.Src)
 }
 
-// compose enlarges each pixel to scale × scale and lays the images out with a
-// white gap of some pixels.
-func (m *mosaic) compose(scale, gap int) *image.RGBA {
+// compose enlarges each pixel to a square and lays the images out on white, at
+// some dots a CSS pixel.
+func (m *mosaic) compose(density int) *image.RGBA {
+	scale, gap := m.spec.Scale*density, int(gridGap)*density
 	size := m.images[0].Bounds().Size().Mul(scale)
 	out := image.NewRGBA(image.Rect(0, 0,
-		m.spec.Columns*(size.X+gap)-gap, m.rows*(size.Y+gap)-gap))
+		m.spec.Columns*(size.X+gap)-gap, m.rows*(size.Y+gap)-gap+m.headings(m.rows-1)*density))
 	draw.Draw(out, out.Bounds(), image.White, image.Point{}, draw.Src)
 	for i, picture := range m.images {
-		corner := image.Pt(i%m.spec.Columns*(size.X+gap), i/m.spec.Columns*(size.Y+gap))
+		row := i / m.spec.Columns
+		corner := image.Pt(i%m.spec.Columns*(size.X+gap), row*(size.Y+gap)+m.headings(row)*density)
 		enlarge(out, corner, picture, scale)
 	}
 	return out

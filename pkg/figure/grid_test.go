@@ -61,6 +61,49 @@ func TestGridCopiesPixels(t *testing.T) {
 	}
 }
 
+// Headed blocks stand apart, by the same distance on the raster and in the SVG's picture.
+func TestGridBlocks(t *testing.T) {
+	images := []image.Image{grey(10), grey(30), grey(50), grey(70)}
+	figure, err := Grid(images, GridSpec{Columns: 1, Scale: 8, Blocks: []string{"up", "down"}, RowLabels: []string{"a", "b", "c", "d"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	requireWhiteRim(t, figure.PNG)
+	page, err := png.Decode(bytes.NewReader(figure.PNG))
+	if err != nil {
+		t.Fatal(err)
+	}
+	top := func(level uint8) int {
+		corner, found := findSquare(page, level)
+		if !found {
+			t.Fatalf("grey %d is nowhere on the page", level)
+		}
+		return corner.Y
+	}
+	const pitch = 2*16 + 4 // as above
+	for i, want := range []int{pitch, pitch + 2*heading, pitch} {
+		if got := top(uint8(30+20*i)) - top(uint8(10+20*i)); got != want {
+			t.Errorf("row %d begins %d dots below the one above, want %d", i+2, got, want)
+		}
+	}
+	dark := 0 // the second heading's ink
+	for y := top(30) + pitch; y < top(50); y++ {
+		for x := range page.Bounds().Dx() {
+			if color.GrayModel.Convert(page.At(x, y)).(color.Gray).Y < 128 {
+				dark++
+			}
+		}
+	}
+	if dark < 20 {
+		t.Errorf("%d dark dots between the blocks: the heading is covered", dark)
+	}
+	for _, want := range []string{"up", "down"} {
+		if !slices.Contains(svgText(t, figure.SVG), want) {
+			t.Errorf("the SVG lacks %q", want)
+		}
+	}
+}
+
 // findSquare finds the corner of the first 8 × 8 square of one grey.
 func findSquare(page image.Image, level uint8) (image.Point, bool) {
 	is := func(x, y int) bool {
@@ -95,6 +138,7 @@ func TestGridErrors(t *testing.T) {
 		"empty":         {[]image.Image{image.NewGray(image.Rectangle{})}, GridSpec{}, "empty"},
 		"row labels":    {two, GridSpec{Columns: 1, RowLabels: []string{"a"}}, "1 row labels for 2 rows"},
 		"column labels": {two, GridSpec{Columns: 2, ColumnLabels: []string{"a"}}, "1 column labels for 2 columns"},
+		"blocks":        {two, GridSpec{Columns: 1, Blocks: []string{"a", "b", "c"}}, "3 blocks for 2 rows"},
 		"negative":      {two, GridSpec{Columns: -1}, "negative"},
 	} {
 		t.Run(name, func(t *testing.T) {

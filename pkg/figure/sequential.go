@@ -28,7 +28,5 @@ func Sequential(share float64) color.NRGBA {
 	}
 	place := math.Max(0, math.Min(1, share)) * float64(len(sequential)-1)
 	i := min(int(place), len(sequential)-2)
-	from, to, part := sequential[i], sequential[i+1], place-float64(i)
-	mix := func(a, b uint8) uint8 { return uint8(math.Round(float64(a) + part*(float64(b)-float64(a)))) }
-	return color.NRGBA{mix(from.R, to.R), mix(from.G, to.G), mix(from.B, to.B), 0xFF}
+	return mix(sequential[i], sequential[i+1], place-float64(i))
 }
