@@ -51,9 +51,9 @@ func litModel() ModelConfig {
 			UNet:    nn.UNetConfig{ImageSize: 8, Channels: 1, Width: 8, Multipliers: []int{1, 2}, Blocks: 1, AttentionAt: []int{2}, Heads: 2, NormGroups: 4, Patch: 1},
 			Classes: 2, Attributes: true,
 		},
-		Chain:     ChainConfig{Schedule: "linear", Timesteps: 100, First: process.HoFirst, Last: process.HoLast},
+		Chain:     ChainConfig{Schedule: "linear", Timesteps: 50, First: process.HoFirst, Last: process.HoLast},
 		Objective: joint.Objective{DiffusionScale: 1, ClassScale: 0.01, Noisy: joint.NoisyReplace},
-		Train:     train.Config{Steps: 300, Batch: 32, LearningRate: 3e-3, Warmup: 10, CosineDecay: true, ClipNorm: 1, EMADecay: 0.9, Seed: 1},
+		Train:     train.Config{Steps: 150, Batch: 32, LearningRate: 3e-3, Warmup: 10, CosineDecay: true, ClipNorm: 1, EMADecay: 0.9, Seed: 1},
 	}
 }
 
