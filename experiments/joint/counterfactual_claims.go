@@ -67,38 +67,23 @@ func (m directionMeans) at(alpha float64, column string) float64 {
 func inEveryDirection(compare func(directionMeans) (more, less float64)) func(table.Table) (claim.Evidence, error) {
 	return func(t table.Table) (claim.Evidence, error) {
 		e := claim.Evidence{Holds: true, Value: math.Inf(1)}
-		froms, err := t.Distinct("from")
-		if err != nil {
-			return e, err
-		}
 		var details []string
-		for _, from := range froms {
-			away, err := t.Where("from", from)
-			if err != nil {
-				return e, err
-			}
-			tos, err := away.Distinct("to")
-			if err != nil {
-				return e, err
-			}
-			for _, to := range tos {
-				rows, err := away.Where("to", to)
-				if err != nil {
-					return e, err
-				}
+		err := eachValue(t, "from", func(from string, rows table.Table) error {
+			return eachValue(rows, "to", func(to string, rows table.Table) error {
 				more, less := compare(directionMeans{rows})
 				if math.IsNaN(more - less) {
-					return e, fmt.Errorf("%s → %s lacks the step size that is judged, or a control", from, to)
+					return fmt.Errorf("%s → %s lacks the step size that is judged, or a control", from, to)
 				}
 				e.Holds = e.Holds && more > less
 				e.Value = math.Min(e.Value, more-less)
 				details = append(details, fmt.Sprintf("%s → %s %.3f against %.3f", from, to, more, less))
-			}
-		}
-		if len(details) == 0 {
-			return e, fmt.Errorf("no counterfactuals were made")
+				return nil
+			})
+		})
+		if err == nil && len(details) == 0 {
+			err = fmt.Errorf("no counterfactuals were made")
 		}
 		e.Detail = strings.Join(details, ", ")
-		return e, nil
+		return e, err
 	}
 }
