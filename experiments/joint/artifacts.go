@@ -29,6 +29,8 @@ func Artifacts() []experiments.Artifact {
 		artifact(domainAdaptationID, DomainAdaptation, func(c DomainAdaptationConfig) []ModelConfig { return c.models() }),
 		artifact(counterfactualMalariaID, CounterfactualMalaria, func(c CounterfactualMalariaConfig) []ModelConfig { return c.models() }),
 		artifact(counterfactualCelebAID, CounterfactualCelebA, func(c CounterfactualCelebAConfig) []ModelConfig { return c.models() }),
+		artifact(semiSupervisedID, SemiSupervised, func(c SemiSupervisedConfig) []ModelConfig { return c.models() }),
+		artifact(domainAdaptationID, DomainAdaptation, func(c DomainAdaptationConfig) []ModelConfig { return c.models() }),
 	}
 }
 
