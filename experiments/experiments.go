@@ -9,14 +9,15 @@ package experiments
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
 	"noisebook/pkg/atomicfile"
 	"noisebook/pkg/claim"
 	"noisebook/pkg/config"
-	"noisebook/pkg/engine"
 	"noisebook/pkg/figure"
+	"noisebook/pkg/published"
 	"noisebook/pkg/table"
 	"noisebook/pkg/tier"
 	"noisebook/pkg/track"
@@ -36,9 +37,9 @@ type Artifact struct {
 	New func(t tier.Tier, overrides ...string) (Experiment, error)
 	// Keys lists what can be overridden, with the tier's values.
 	Keys func(t tier.Tier) []config.Key
-	// DryRun builds the training step's graph of each model without data; with a
-	// measured batch above 0 it also times one step of that size.
-	DryRun func(ctx context.Context, e *engine.Engine, t tier.Tier, measuredBatch int, overrides ...string) ([]Plan, error)
+	// Models lists what the artifact's run trains, each distinct model once: what a
+	// dry run builds.
+	Models func(t tier.Tier, overrides ...string) ([]Model, error)
 }
 
 // Outcome is what an artifact shows.
@@ -50,6 +51,8 @@ type Outcome struct {
 	Table   table.Table
 	Figures []NamedFigure
 	Report  claim.Report
+	// Stages are all computations behind the table, where they were recorded.
+	Stages []published.Stage
 }
 
 // NamedFigure is a figure and the name of its files.
@@ -67,26 +70,38 @@ func (o Outcome) Parts() []any {
 	return append(parts, o.Report)
 }
 
-// Publish writes the table and the report below results and the figures below
-// plots, each whole or not at all, and returns the paths.
-func (o Outcome) Publish(results, plots string) (paths []string, err error) {
-	if err := o.Report.Validate(); err != nil { // before anything is written
+// Publish writes the table, the report and the stages below results and the
+// figures below plots, each whole or not at all, and returns the paths.
+func (o Outcome) Publish(folder published.Folder) (paths []string, err error) {
+	// All that can be refused is, before anything is written.
+	if err := o.Report.Validate(); err != nil {
 		return nil, err
+	}
+	for _, f := range o.Figures {
+		if !published.FigureOf(f.Name, o.ID) {
+			return nil, fmt.Errorf("%s: a figure is named %q: readers look for %s or %s-…", o.ID, f.Name, o.ID, o.ID)
+		}
 	}
 	var csv bytes.Buffer
 	if err := o.Table.WriteCSV(&csv); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(results, filepath.FromSlash(o.ID)+".csv")
+	path := folder.TablePath(o.ID)
 	if err := writeFile(path, csv.Bytes()); err != nil {
 		return nil, err
 	}
-	if err := claim.WriteReport(results, o.Report); err != nil {
+	if err := claim.WriteReport(folder.Results, o.Report); err != nil {
 		return nil, err
 	}
-	paths = append(paths, path, claim.ReportPath(results, o.ID))
+	paths = append(paths, path, claim.ReportPath(folder.Results, o.ID))
+	if len(o.Stages) > 0 {
+		if err := folder.WriteStages(o.ID, o.Stages); err != nil {
+			return nil, err
+		}
+		paths = append(paths, folder.StagesPath(o.ID))
+	}
 	for _, f := range o.Figures {
-		saved, err := f.Save(filepath.Join(plots, filepath.Dir(filepath.FromSlash(f.Name))), filepath.Base(f.Name))
+		saved, err := f.Save(filepath.Join(folder.Plots, filepath.Dir(filepath.FromSlash(f.Name))), filepath.Base(f.Name))
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ import (
 	"noisebook/pkg/engine"
 	"noisebook/pkg/figure"
 	"noisebook/pkg/nn"
+	"noisebook/pkg/published"
 	"noisebook/pkg/table"
 	"noisebook/pkg/tier"
 	"noisebook/pkg/train"
@@ -57,9 +58,10 @@ func TestPublish(t *testing.T) {
 	root := t.TempDir()
 	results, plots := filepath.Join(root, "results"), filepath.Join(root, "plots")
 	o := outcome(t)
-	want := []string{"plots/joint/alpha-sweep.png", "plots/joint/alpha-sweep.svg", "results/joint/alpha-sweep.csv", "results/joint/alpha-sweep.json"}
+	o.Stages = []published.Stage{{Name: "joint/train", Run: "r", Commit: "c", Seed: "1", Seconds: 2.5}}
+	want := []string{"plots/joint/alpha-sweep.png", "plots/joint/alpha-sweep.svg", "results/joint/alpha-sweep.csv", "results/joint/alpha-sweep.json", "results/joint/alpha-sweep.stages.csv"}
 	for range 2 { // a second time replaces the files
-		paths, err := o.Publish(results, plots)
+		paths, err := o.Publish(published.Folder{Results: results, Plots: plots})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,11 +92,28 @@ func TestPublishRefuses(t *testing.T) {
 	root := t.TempDir()
 	o := outcome(t)
 	o.Report.Judgements[0].Verdict = claim.Reproduced // no reduced tier may say so
-	if _, err := o.Publish(filepath.Join(root, "results"), filepath.Join(root, "plots")); err == nil {
+	if _, err := o.Publish(published.In(root)); err == nil {
 		t.Fatal("a reduced tier publishes a reproduction")
 	}
 	if got := files(t, root); len(got) != 0 {
 		t.Errorf("a refused report leaves %v", got)
+	}
+}
+
+// A figure under another artifact's name would be shown there.
+func TestPublishRefusesForeignFigures(t *testing.T) {
+	root := t.TempDir()
+	o := outcome(t)
+	o.Figures[0].Name = "joint/samples"
+	if _, err := o.Publish(published.In(root)); err == nil || !strings.Contains(err.Error(), "joint/samples") || len(files(t, root)) > 0 {
+		t.Errorf("%v, files %v", err, files(t, root))
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	models := Distinct([]Model{{Name: "joint", Key: "a", Trainings: 1}, {Name: "joint", Key: "b", Trainings: 1}, {Name: "joint", Key: "a", Trainings: 1}})
+	if len(models) != 2 || models[0].Trainings != 2 || models[0].Name != "joint" || models[1].Trainings != 1 || models[1].Name == "joint" {
+		t.Errorf("%+v", models)
 	}
 }
 
@@ -104,7 +123,7 @@ func TestPublishWhereNothingCanBeWritten(t *testing.T) {
 	if err := os.WriteFile(blocked, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := outcome(t).Publish(blocked, filepath.Join(root, "plots"))
+	_, err := outcome(t).Publish(published.In(root))
 	if err == nil || !strings.Contains(err.Error(), "results") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v, want one line that names the folder", err)
 	}

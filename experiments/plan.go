@@ -7,52 +7,50 @@ import (
 	"time"
 
 	"noisebook/pkg/engine"
-	"noisebook/pkg/tier"
+	"noisebook/pkg/published"
 	"noisebook/pkg/train"
 )
 
-// Plan is what a dry run found: a config that can be built, and what it would cost.
-type Plan struct {
-	ID         string    `json:"id"`
-	Tier       tier.Tier `json:"tier"`
-	Model      string    `json:"model"` // which of the artifact's models
-	Parameters int       `json:"parameters"`
-	Steps      int       `json:"steps"`
-	Batch      int       `json:"batch"`
-	// GraphNodes is the size of the training step's graph, forward and backward.
-	GraphNodes int `json:"graph_nodes"`
-	// StateBytes is the memory of weights, moments, moving average and gradient.
-	// Activations come on top and are measured, not estimated: PeakBytes.
-	StateBytes int64 `json:"state_bytes"`
-	// MeasuredBatch is the batch of the one step that was timed, 0 if none was.
-	MeasuredBatch int           `json:"measured_batch"`
-	StepTime      time.Duration `json:"step_time_ns"`
-	PeakBytes     int64         `json:"peak_bytes"` // of the process during that step
+// Model is one of the networks that an artifact's run trains.
+type Model struct {
+	Name string // in a few words, such as "joint on cifar-10"
+	// Key is equal for models whose training steps are: of two with equal keys one
+	// is measured, whichever artifacts they belong to.
+	Key string
+	// Trainings is how often the artifact trains it, with other seeds or labels.
+	Trainings int
+	// Plan builds the training step without data; see [PlanTraining].
+	Plan func(ctx context.Context, e *engine.Engine, measuredBatch int) (published.Plan, error)
 }
 
-// String says it in a few lines.
-func (p Plan) String() string {
-	out := fmt.Sprintf("%s at tier %s, %s: %d parameters, %d steps of batch %d\n"+
-		"training step: graph of %d nodes builds; weights, moments, average and gradient take %.0f MiB\n",
-		p.ID, p.Tier, p.Model, p.Parameters, p.Steps, p.Batch, p.GraphNodes, float64(p.StateBytes)/(1<<20))
-	if p.MeasuredBatch == 0 {
-		return out + "no step was timed (--measure N times one of batch N)"
+// Distinct joins models with equal keys and tells apart different ones with equal
+// names, in their order.
+func Distinct(models []Model) []Model {
+	var out []Model
+	at, named := map[string]int{}, map[string]int{}
+	for _, m := range models {
+		if i, known := at[m.Key]; known {
+			out[i].Trainings += m.Trainings
+			continue
+		}
+		at[m.Key] = len(out)
+		if named[m.Name]++; named[m.Name] > 1 {
+			m.Name = fmt.Sprintf("%s, size %d", m.Name, named[m.Name])
+		}
+		out = append(out, m)
 	}
-	whole := time.Duration(float64(p.StepTime) * float64(p.Batch) / float64(p.MeasuredBatch) * float64(p.Steps))
-	return out + fmt.Sprintf("measured on this machine: %.2f s a step of batch %d, peak %.1f GiB; the whole training would take about %.0f hours here",
-		p.StepTime.Seconds(), p.MeasuredBatch, float64(p.PeakBytes)/(1<<30), whole.Hours())
+	return out
 }
 
 // PlanTraining builds the graph of a training step without data. With a
 // measured batch above 0 it also runs and times one step of that size on noise.
-func PlanTraining(ctx context.Context, e *engine.Engine, net train.Network, objective train.Objective, image [3]int, c train.Config, measuredBatch int) (Plan, error) {
-	plan := Plan{Parameters: net.Layout.Size(), Steps: c.Steps, Batch: c.Batch, StateBytes: 5 * 4 * int64(net.Layout.Size())}
+func PlanTraining(ctx context.Context, e *engine.Engine, net train.Network, objective train.Objective, image [3]int, c train.Config, measuredBatch int) (published.Plan, error) {
+	plan := published.Plan{Parameters: net.Layout.Size(), Steps: c.Steps, Batch: c.Batch, StateBytes: 5 * 4 * int64(net.Layout.Size())}
 	nodes, err := train.GraphSize(e, net, objective, image, c)
+	plan.GraphNodes = nodes
 	if err != nil || measuredBatch == 0 {
-		plan.GraphNodes = nodes
 		return plan, err
 	}
-	plan.GraphNodes = nodes
 	c.Batch, c.Steps = measuredBatch, 2 // the first step compiles
 	var last time.Time
 	_, err = train.Run(ctx, e, net, objective, noise(measuredBatch), image, c, train.Options{Progress: func(int, int, map[string]float64) {

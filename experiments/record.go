@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"io"
 	"path"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
+	"noisebook/pkg/published"
 	"noisebook/pkg/track"
 	"noisebook/pkg/train"
 )
@@ -76,26 +79,44 @@ func (o Outcome) Metrics() map[string][]float64 {
 
 // RecordStages takes over the last value of each metric of a job's stages, as
 // STAGE.METRIC; of a stage that was asked for several times the calls are the steps.
-func RecordStages(store *track.Store, job *track.Recording, uses []track.Use) error {
+func RecordStages(job *track.Recording, stages []track.Run) {
 	calls := map[string]int{}
-	for _, use := range uses {
-		run, err := store.Run(use.Run)
-		if err != nil {
-			return err
-		}
+	for _, run := range stages {
 		values := map[string]float64{}
 		for name, point := range run.Last {
 			// How busy the machine was is no result, and would differ in every rerun.
 			if !strings.HasPrefix(name, "system/") && name != train.EngineBusy {
-				values[use.Stage+"."+name] = float64(point.Value)
+				values[run.Stage+"."+name] = float64(point.Value)
 			}
 		}
 		if len(values) > 0 {
-			job.Log(calls[use.Stage], values)
-			calls[use.Stage]++
+			job.Log(calls[run.Stage], values)
+			calls[run.Stage]++
 		}
 	}
-	return nil
+}
+
+// Stages describes a job's stages for publishing, each once, in the order in which
+// they were first asked for.
+func Stages(runs []track.Run) ([]published.Stage, error) {
+	var stages []published.Stage
+	seen := map[string]bool{}
+	for _, run := range runs {
+		if seen[run.ID] {
+			continue
+		}
+		seen[run.ID] = true
+		worked, err := run.Worked()
+		if err != nil {
+			return nil, err
+		}
+		stage := published.Stage{Name: run.Stage, Run: run.ID, Commit: run.Provenance.ShortCommit(), Seconds: worked.Round(time.Millisecond).Seconds()}
+		if run.Provenance.Seed != nil {
+			stage.Seed = strconv.FormatInt(*run.Provenance.Seed, 10)
+		}
+		stages = append(stages, stage)
+	}
+	return stages, nil
 }
 
 // greek are the letters that claims use, as they are typed.

@@ -1,11 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -15,6 +13,7 @@ import (
 	"noisebook/experiments"
 	"noisebook/experiments/joint"
 	"noisebook/pkg/claim"
+	"noisebook/pkg/published"
 	"noisebook/pkg/setup"
 	"noisebook/pkg/tier"
 )
@@ -42,34 +41,68 @@ func findArtifact(id string) (experiments.Artifact, error) {
 	return experiments.Artifact{}, fmt.Errorf("%s (%s) is not built yet; `noisebook list` shows which are", known.ID, known.Numbers)
 }
 
-// listed is an artifact as `noisebook list` shows it.
+// selectArtifacts returns the artifact with an id or, for a paper's name, all of the
+// paper that can be run.
+func selectArtifacts(name string) ([]experiments.Artifact, error) {
+	paper, err := claim.FindPaper(name)
+	if err != nil {
+		artifact, err := findArtifact(name)
+		return []experiments.Artifact{artifact}, err
+	}
+	chosen := slices.DeleteFunc(artifacts(), func(a experiments.Artifact) bool { return !strings.HasPrefix(a.ID, paper.ID+"/") })
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("no artifact of %s is built yet; `noisebook list` shows which are", paper.ID)
+	}
+	return chosen, nil
+}
+
+// listed is an artifact as `noisebook list` shows it: the published verdicts, most
+// often of tier cpu, and what else it ran at.
 type listed struct {
 	claim.Artifact
 	Tiers   []tier.Tier       `json:"tiers"`
 	Verdict string            `json:"verdict"`
 	Judged  string            `json:"judged_at_tier,omitempty"`
 	Claims  []claim.Judgement `json:"claims,omitempty"`
+	Smoke   *published.Trial  `json:"smoke,omitempty"`   // that it ran at tier smoke
+	DryRun  *published.DryRun `json:"dry_run,omitempty"` // of its models at tier paper
 }
 
-// listArtifacts joins the papers' artifacts with what can be run and the published verdicts.
-func listArtifacts(results string) ([]listed, error) {
+// listArtifacts joins the papers' artifacts with what can be run and what is
+// published of them.
+func listArtifacts(root string) ([]listed, error) {
 	var all []listed
 	for _, a := range claim.Artifacts() {
 		row := listed{Artifact: a, Verdict: "not built yet", Tiers: []tier.Tier{}}
 		if built, err := findArtifact(a.ID); err == nil {
 			row.Tiers, row.Verdict = built.Tiers, "not run"
-			report, err := claim.ReadReport(results, a.ID)
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-			case err != nil:
+			have, err := published.In(root).Read(a)
+			if err != nil {
 				return nil, err
-			default:
-				row.Verdict, row.Judged, row.Claims = report.Summary(), report.Tier, report.Judgements
 			}
+			if r := have.Report; r != nil {
+				row.Verdict, row.Judged, row.Claims = r.Summary(), r.Tier, r.Judgements
+			}
+			row.Smoke, row.DryRun = have.Trial, have.DryRun
 		}
 		all = append(all, row)
 	}
 	return all, nil
+}
+
+// ran names the tiers that the artifact is known to have run at.
+func (a listed) ran() string {
+	var tiers []string
+	if a.Smoke != nil {
+		tiers = append(tiers, a.Smoke.Tier)
+	}
+	if a.Judged != "" {
+		tiers = append(tiers, a.Judged)
+	}
+	if a.DryRun != nil {
+		tiers = append(tiers, "paper (dry)")
+	}
+	return strings.Join(tiers, ", ")
 }
 
 func newListCommand() *cobra.Command {
@@ -77,7 +110,12 @@ func newListCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "Every figure and table of the four papers, and the last published verdict",
-		Args:  cobra.NoArgs,
+		Long: "Lists every artifact with the verdicts that results holds and the tiers that it ran at. With --json each has its\n" +
+			"claims, its run at tier smoke and the dry runs of its models at tier paper: parameters, steps, a step's time and\n" +
+			"memory.",
+		Example: "  noisebook list\n" +
+			"  noisebook list --json",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root, err := setup.Root()
 			if err != nil {
@@ -90,7 +128,7 @@ func newListCommand() *cobra.Command {
 				}
 				return err
 			}
-			all, err := listArtifacts(filepath.Join(root, "results"))
+			all, err := listArtifacts(root)
 			if err != nil {
 				return err
 			}
@@ -104,9 +142,9 @@ func newListCommand() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "ARTIFACT\tNUMBERS\tTIERS\tVERDICT\tTITLE")
+			fmt.Fprintln(w, "ARTIFACT\tNUMBERS\tTIERS\tRAN AT\tVERDICT\tTITLE")
 			for _, a := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.ID, a.Numbers, tierNames(a.Tiers), a.verdictAtTier(), a.Title)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.Numbers, tierNames(a.Tiers), cmp.Or(a.ran(), "–"), a.verdictAtTier(), a.Title)
 			}
 			return w.Flush()
 		},
@@ -139,13 +177,13 @@ func tierNames(tiers []tier.Tier) string {
 // markdownTable is the README's table.
 func markdownTable(all []listed) string {
 	var out strings.Builder
-	out.WriteString("| artifact | numbers | what it shows | verdict (tier) |\n|---|---|---|---|\n")
+	out.WriteString("| artifact | numbers | what it shows | ran at | verdict (tier) |\n|---|---|---|---|---|\n")
 	for _, a := range all {
 		name := "`" + a.ID + "`"
 		if len(a.Tiers) > 0 {
 			name = fmt.Sprintf("[`%s`](notebooks/%s.ipynb)", a.ID, a.ID)
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", name, strings.ReplaceAll(a.Numbers, "|", "/"), strings.ReplaceAll(a.Title, "|", "/"), a.verdictAtTier())
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", name, strings.ReplaceAll(a.Numbers, "|", "/"), strings.ReplaceAll(a.Title, "|", "/"), a.ran(), a.verdictAtTier())
 	}
 	return out.String()
 }

@@ -27,7 +27,8 @@ func rootOutput(t *testing.T, args ...string) string {
 }
 
 func TestListArtifacts(t *testing.T) {
-	results := t.TempDir()
+	root := t.TempDir()
+	results := filepath.Join(root, "results")
 	report, err := claim.NewReport(demoArtifact, tier.CPU, claim.Setting{Dataset: "fashion-mnist"})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +37,7 @@ func TestListArtifacts(t *testing.T) {
 	if err := claim.WriteReport(results, report); err != nil {
 		t.Fatal(err)
 	}
-	all, err := listArtifacts(results)
+	all, err := listArtifacts(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func TestListArtifacts(t *testing.T) {
 	if err := os.WriteFile(claim.ReportPath(results, demoArtifact), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listArtifacts(results); err == nil || !strings.Contains(err.Error(), "damaged") {
+	if _, err := listArtifacts(root); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("%v, want the damaged report", err)
 	}
 }
@@ -112,7 +113,7 @@ func readme(t *testing.T) (root, text string) {
 
 func TestReadmeIsCurrent(t *testing.T) {
 	root, text := readme(t)
-	all, err := listArtifacts(filepath.Join(root, "results"))
+	all, err := listArtifacts(root)
 	if err != nil {
 		t.Fatal(err)
 	}

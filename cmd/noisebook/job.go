@@ -153,10 +153,26 @@ func (o runOptions) recorded(j openJob, printer *stagePrinter) openJob {
 	return j
 }
 
+// used are the stages that the experiment asked for, as the store has them.
+func (j openJob) used() ([]track.Run, error) {
+	if j.reporter == nil {
+		return nil, nil
+	}
+	var runs []track.Run
+	for _, use := range j.reporter.Uses() {
+		run, err := j.store.Run(use.Run)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
+}
+
 // end records the outcome, ends the job and returns its run. One that found all
 // it needed in the store, just as the finished job before it, leaves no record:
 // asking again is not news, and would bury in the list what was computed.
-func (j openJob) end(outcome experiments.Outcome, err error) (id string, _ error) {
+func (j openJob) end(outcome experiments.Outcome, stages []track.Run, err error) (id string, _ error) {
 	if j.recording == nil {
 		return "", err
 	}
@@ -168,7 +184,7 @@ func (j openJob) end(outcome experiments.Outcome, err error) (id string, _ error
 	}
 	if err == nil {
 		if err = outcome.Record(j.recording); err == nil {
-			err = experiments.RecordStages(j.store, j.recording, uses)
+			experiments.RecordStages(j.recording, stages)
 		}
 		if !slices.ContainsFunc(uses, func(u track.Use) bool { return !u.Cached }) && j.recording.Attempt() == 1 {
 			j.recording.Tag(cachedTag, "true")
@@ -190,7 +206,7 @@ func runArtifact(cmd *cobra.Command, artifact experiments.Artifact, options runO
 	}
 	outcome, id, err := runJob(cmd, artifact, options, job)
 	if id != "" && err == nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: recorded as run %s\n", artifact.ID, id)
+		fmt.Fprintf(options.messages(cmd), "%s: recorded as run %s\n", artifact.ID, id)
 	}
 	return outcome, err
 }
@@ -201,12 +217,19 @@ func runJob(cmd *cobra.Command, artifact experiments.Artifact, options runOption
 	if err != nil {
 		return experiments.Outcome{}, "", err
 	}
-	opened, err := options.open(cmd, job, newStagePrinter(cmd.ErrOrStderr()))
+	opened, err := options.open(cmd, job, newStagePrinter(options.messages(cmd)))
 	if err != nil {
 		return experiments.Outcome{}, "", err
 	}
+	var stages []track.Run
 	outcome, err := experiment.Run(cmd.Context(), opened.store)
-	id, err := opened.end(outcome, err)
+	if err == nil {
+		stages, err = opened.used()
+	}
+	if err == nil {
+		outcome.Stages, err = experiments.Stages(stages)
+	}
+	id, err := opened.end(outcome, stages, err)
 	return outcome, id, err
 }
 

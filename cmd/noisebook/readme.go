@@ -34,7 +34,7 @@ func updateReadme(root string) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	all, err := listArtifacts(filepath.Join(root, "results"))
+	all, err := listArtifacts(root)
 	if err != nil {
 		return false, err
 	}

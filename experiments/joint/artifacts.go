@@ -2,12 +2,14 @@ package joint
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"noisebook/experiments"
 	"noisebook/pkg/config"
 	"noisebook/pkg/engine"
 	"noisebook/pkg/joint"
+	"noisebook/pkg/published"
 	"noisebook/pkg/tier"
 )
 
@@ -50,36 +52,40 @@ func artifact[C experiments.Experiment](id string, at func(tier.Tier) C, models 
 			return configure(t, overrides...)
 		},
 		Keys: func(t tier.Tier) []config.Key { return config.Keys(at(t)) },
-		DryRun: func(ctx context.Context, e *engine.Engine, t tier.Tier, measuredBatch int, overrides ...string) ([]experiments.Plan, error) {
+		Models: func(t tier.Tier, overrides ...string) ([]experiments.Model, error) {
 			c, err := configure(t, overrides...)
 			if err != nil {
 				return nil, err
 			}
-			var plans []experiments.Plan
+			var all []experiments.Model
 			for _, m := range models(c) {
-				plan, err := m.plan(ctx, e, measuredBatch)
+				described, err := m.described()
 				if err != nil {
-					return nil, fmt.Errorf("%s: %s: %w", id, m.title(), err)
+					return nil, err
 				}
-				plan.ID, plan.Tier = id, t
-				plans = append(plans, plan)
+				all = append(all, described)
 			}
-			return plans, nil
+			return experiments.Distinct(all), nil
 		},
 	}
 }
 
+// described is the model as a dry run sees it: seeds and the choice of labels
+// change what is trained and not what that takes.
+func (c ModelConfig) described() (experiments.Model, error) {
+	c.Labels, c.Train.Seed = LabelsConfig{}, 0 // a full label buffer is what takes most
+	key, err := json.Marshal(c)
+	return experiments.Model{Name: c.title(), Key: string(key), Trainings: 1, Plan: c.plan}, err
+}
+
 // plan builds a model's training step without data and says what it takes.
-func (c ModelConfig) plan(ctx context.Context, e *engine.Engine, measuredBatch int) (experiments.Plan, error) {
-	c.Labels = LabelsConfig{} // a full label buffer is what takes most
+func (c ModelConfig) plan(ctx context.Context, e *engine.Engine, measuredBatch int) (published.Plan, error) {
 	net, objective, err := c.Training()
 	if err != nil {
-		return experiments.Plan{}, err
+		return published.Plan{}, err
 	}
 	u := c.Network.UNet
-	plan, err := experiments.PlanTraining(ctx, e, net, objective, [3]int{u.ImageSize, u.ImageSize, u.Channels}, c.Train, measuredBatch)
-	plan.Model = c.title()
-	return plan, err
+	return experiments.PlanTraining(ctx, e, net, objective, [3]int{u.ImageSize, u.ImageSize, u.Channels}, c.Train, measuredBatch)
 }
 
 // title names a model in a few words.

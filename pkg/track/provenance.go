@@ -120,6 +120,9 @@ var collectProvenance = sync.OnceValue(func() processProvenance {
 	return p
 })
 
+// Checkout is the code of this process, as far as it can be found out.
+func Checkout() Provenance { return collectProvenance().Provenance }
+
 // sourceHash is all that a hit needs to know.
 var sourceHash = sync.OnceValue(func() string { return hashSources(sourceRoot()) })
 

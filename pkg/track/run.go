@@ -114,6 +114,31 @@ func (r Run) Duration() time.Duration {
 	return max(0, r.Ended.Sub(r.Started))
 }
 
+// Worked is the time of all attempts, without the pauses between them.
+func (r Run) Worked() (time.Duration, error) {
+	if r.Attempts <= 1 {
+		return r.Duration(), nil
+	}
+	journal, err := r.Journal()
+	if err != nil {
+		return 0, err
+	}
+	var total time.Duration
+	var begun, last time.Time // of an attempt
+	for _, e := range journal.Events {
+		if e.Attempt != nil {
+			total += max(0, last.Sub(begun))
+			begun, last = e.Time, e.Time
+			if e.Attempt.Number == 0 { // those who attached come last
+				return total, nil
+			}
+			continue
+		}
+		last = e.Time
+	}
+	return total + max(0, last.Sub(begun)), nil
+}
+
 // Journal reads all that the run recorded.
 func (r Run) Journal() (Journal, error) { return readJournals(r.dir) }
 
