@@ -6,6 +6,9 @@ export GOMLX_NO_AUTO_INSTALL := 1
 # Tests run a program a few times at most: what it takes is its compilation.
 COMPILE_FAST := XLA_FLAGS=--xla_backend_optimization_level=0
 
+# The artifacts and then their notebooks run from an empty store that they share: nothing is computed twice.
+SMOKE_STORE := build/store-smoke
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lab figures build clean
 
@@ -15,10 +18,12 @@ help: ## list the targets
 demo: setup ## set up all that is missing, then reproduce the α sweep on Fashion-MNIST
 	bin/noisebook demo
 
-test: setup ## set up all that is missing, then run all tests, the notebooks at tier smoke included
+test: setup ## set up all that is missing, then run all tests, every artifact and notebook at tier smoke included
 	go vet ./...
 	$(COMPILE_FAST) go test ./...
-	$(COMPILE_FAST) bin/noisebook notebooks test --tier smoke
+	rm -rf $(SMOKE_STORE)
+	$(COMPILE_FAST) NOISEBOOK_STORE=$(SMOKE_STORE) bin/noisebook verify joint --tier smoke
+	$(COMPILE_FAST) bin/noisebook notebooks test --tier smoke --store $(SMOKE_STORE)
 
 setup: build ## set up all that is missing
 	bin/noisebook setup

@@ -34,20 +34,26 @@ func TestRecordStages(t *testing.T) {
 		job.Log(2, map[string]float64{"loss": float64(n), train.EngineBusy: 0.5, "system/cpu": 3})
 		return n, nil
 	}}
-	var uses []track.Use
+	var runs []track.Run
 	for n := range 2 {
 		result, err := track.Do(t.Context(), store, stage, n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		uses = append(uses, track.Use{Run: result.Run, Stage: result.Stage})
+		run, err := store.Run(result.Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, run)
 	}
 	recording, err := store.Start(t.Context(), track.StartOptions{Kind: track.KindJob})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := RecordStages(store, recording, uses); err != nil {
-		t.Fatal(err)
+	RecordStages(recording, runs)
+	stages, err := Stages(append(runs, runs[0]))
+	if err != nil || len(stages) != 2 || stages[0].Name != "p/train" || stages[0].Run != runs[0].ID || stages[0].Commit == "" {
+		t.Errorf("%+v, %v", stages, err)
 	}
 	if err := recording.End(nil); err != nil {
 		t.Fatal(err)

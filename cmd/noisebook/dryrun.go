@@ -149,7 +149,7 @@ func (d dryRun) planApart(ctx context.Context, id string, m experiments.Model, o
 	child.Stdout, child.Stderr = &out, &problems
 	if err := child.Run(); err != nil {
 		lines := strings.Split(strings.TrimSpace(problems.String()), "\n")
-		return published.Plan{}, fmt.Errorf("%w: %s", err, strings.TrimPrefix(lines[len(lines)-1], "error: "))
+		return published.Plan{}, fmt.Errorf("its process ended with %w: %s", err, strings.TrimPrefix(lines[len(lines)-1], "error: "))
 	}
 	var plans []published.Plan
 	if err := json.Unmarshal(out.Bytes(), &plans); err != nil || len(plans) != 1 {

@@ -61,7 +61,7 @@ func newRootCommand() *cobra.Command {
 	root.PersistentFlags().Bool(debugFlag, false, "show what lies behind an error, with the stack if there is one")
 	root.AddCommand(
 		newSetupCommand(), newDoctorCommand(), newDemoCommand(), newLabCommand(), newKernelCommand(),
-		newListCommand(), newRunCommand(), newVerifyCommand(), newFiguresCommand(), newNotebooksCommand(),
+		newListCommand(), newRunCommand(), newVerifyCommand(), newFiguresCommand(), newReportCommand(), newNotebooksCommand(),
 		newRunsCommand(), newShowCommand(), newCompareCommand(), newDuCommand(), newCacheCommand(), newExportCommand(), newImportCommand(),
 		newStartCommand(), newFollowCommand(), newStopCommand(), newExecCommand(), newSweepCommand(), newRerunCommand(),
 		newDataCommand(), newFeaturesCommand(), newMetricCommand(), newProbeCommand(), newWeightsCommand(),

@@ -20,7 +20,7 @@ const asCommand = "NOISEBOOK_TEST_AS_COMMAND"
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		if os.Getenv(toyVariable) != "" {
-			papers = append(papers, toyArtifacts)
+			papers = append(papers, toyArtifacts, toyPaper)
 		}
 		main()
 		return

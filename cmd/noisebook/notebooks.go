@@ -52,17 +52,22 @@ func newNotebooksRunCommand() *cobra.Command {
 
 func newNotebooksTestCommand() *cobra.Command {
 	at := tier.Smoke
+	var store string
 	command := &cobra.Command{
 		Use:   "test",
 		Short: "Execute every notebook in a fresh run store and count failures",
-		Args:  cobra.NoArgs,
+		Long: "Executes every notebook, each stage anew: in a run store that is thrown away. With --store they share that store\n" +
+			"with what ran in it before, such as noisebook verify, so that nothing is computed twice.",
+		Example: "  noisebook notebooks test\n" +
+			"  NOISEBOOK_STORE=/tmp/smoke noisebook verify joint --tier smoke && noisebook notebooks test --store /tmp/smoke",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			repository, err := repository()
 			if err != nil {
 				return err
 			}
 			failed := 0
-			outcomes, err := repository.Test(cmd.Context(), at, func(outcome jupyter.Outcome) {
+			outcomes, err := repository.Test(cmd.Context(), at, store, func(outcome jupyter.Outcome) {
 				word := "ok  "
 				if outcome.Err != nil {
 					word = "FAIL"
@@ -78,6 +83,7 @@ func newNotebooksTestCommand() *cobra.Command {
 		},
 	}
 	command.Flags().Var(&at, "tier", "size of the experiments: smoke, quick, cpu or paper")
+	command.Flags().StringVar(&store, "store", "", "share the run store in this `folder`")
 	return command
 }
 

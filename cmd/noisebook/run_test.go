@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"noisebook/experiments"
+	"noisebook/pkg/published"
 )
 
 func TestRunKeys(t *testing.T) {
@@ -25,7 +25,7 @@ func TestDryRun(t *testing.T) {
 	t.Setenv("NOISEBOOK_DATA", "")
 	t.Setenv("NOISEBOOK_CACHE", t.TempDir())
 	args := []string{"run", "joint/alpha-sweep", "--tier", "paper", "--dry-run", "--measure", "0"}
-	var plans []experiments.Plan
+	var plans []published.Plan
 	if err := json.Unmarshal([]byte(rootOutput(t, append(args, "--json")...)), &plans); err != nil {
 		t.Fatal(err)
 	}
@@ -38,5 +38,9 @@ func TestDryRun(t *testing.T) {
 	}
 	if text := rootOutput(t, args...); !strings.Contains(text, "59465871 parameters") {
 		t.Errorf("%s", text)
+	}
+	args = append(args, "--json", "--model", plan.Model)
+	if err := json.Unmarshal([]byte(rootOutput(t, args...)), &plans); err != nil || len(plans) != 1 || plans[0].Parameters != plan.Parameters {
+		t.Errorf("--model %q: %+v, %v", plan.Model, plans, err)
 	}
 }

@@ -344,7 +344,7 @@ func TestReportFile(t *testing.T) {
 func plain(r Report) string {
 	text := ""
 	for _, j := range r.Judgements {
-		text += number(j.Value) + number(j.Reported)
+		text += FormatValue(j.Value) + FormatValue(j.Reported)
 		j.Value, j.Reported = nil, nil
 		text += fmt.Sprintf("%+v", j)
 	}

@@ -80,29 +80,48 @@ func (j Judgement) validate(at tier.Tier) error {
 	return nil
 }
 
+// Count is how many claims have a verdict, in words: "2 trends hold".
+type Count struct {
+	Verdict Verdict
+	N       int
+	Text    string
+}
+
+// Counts counts the verdicts, in the order of what they say. Claims that are not run
+// are left out.
+func (r Report) Counts() []Count {
+	n := map[Verdict]int{}
+	for _, j := range r.Judgements {
+		n[j.Verdict]++
+	}
+	var counts []Count
+	for _, verdict := range []Verdict{Reproduced, Differs, TrendHolds, TrendFails, NotComparable} {
+		if n[verdict] > 0 {
+			counts = append(counts, Count{verdict, n[verdict], strconv.Itoa(n[verdict]) + " " + verdict.of(n[verdict])})
+		}
+	}
+	return counts
+}
+
+// of is the verdict of n claims.
+func (v Verdict) of(n int) string {
+	switch {
+	case n > 1 && v == TrendHolds:
+		return "trends hold"
+	case n > 1 && v == TrendFails:
+		return "trends fail"
+	case n > 1 && v == Differs:
+		return "differ"
+	}
+	return string(v)
+}
+
 // Summary counts the verdicts in a few words: "2 trends hold, 1 trend fails,
 // 4 not comparable". Without judgements it is "not run".
 func (r Report) Summary() string {
-	counts := map[Verdict]int{}
-	for _, j := range r.Judgements {
-		counts[j.Verdict]++
-	}
 	var parts []string
-	for _, verdict := range []Verdict{Reproduced, Differs, TrendHolds, TrendFails, NotComparable} {
-		n := counts[verdict]
-		if n == 0 {
-			continue
-		}
-		text := string(verdict)
-		switch {
-		case n > 1 && verdict == TrendHolds:
-			text = "trends hold"
-		case n > 1 && verdict == TrendFails:
-			text = "trends fail"
-		case n > 1 && verdict == Differs:
-			text = "differ"
-		}
-		parts = append(parts, strconv.Itoa(n)+" "+text)
+	for _, count := range r.Counts() {
+		parts = append(parts, count.Text)
 	}
 	if len(parts) == 0 {
 		return string(NotRun)
@@ -116,7 +135,7 @@ func (r Report) Print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(tw, "verdict\tclaim\tmeasured\treported\tdistance")
 	for _, j := range r.Judgements {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", j.Verdict, j.Claim, number(j.Value), number(j.Reported), orDash(j.Distance))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", j.Verdict, j.Claim, FormatValue(j.Value), FormatValue(j.Reported), orDash(j.Distance))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -131,7 +150,8 @@ func (r Report) Print(w io.Writer) error {
 	return err
 }
 
-func number(v *float64) string {
+// FormatValue writes a measured or reported number with four digits, and a dash for none.
+func FormatValue(v *float64) string {
 	if v == nil || math.IsNaN(*v) {
 		return "–"
 	}

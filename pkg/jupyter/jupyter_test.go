@@ -288,7 +288,7 @@ case "$*" in *bad*) exit 1;; esac`)
 		write(t, filepath.Join(r.NotebookFolder(), name+".ipynb"), "{}", 0o644)
 	}
 	var reported []string
-	outcomes, err := r.Test(context.Background(), tier.Smoke, func(o Outcome) { reported = append(reported, o.Notebook) })
+	outcomes, err := r.Test(context.Background(), tier.Smoke, "", func(o Outcome) { reported = append(reported, o.Notebook) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,8 +301,22 @@ case "$*" in *bad*) exit 1;; esac`)
 	if left, _ := filepath.Glob(filepath.Join(r.Root, "build", "store-*")); len(left) != 0 {
 		t.Errorf("the store is left behind: %v", left)
 	}
-	if _, err := (Repository{Root: t.TempDir()}).Test(context.Background(), tier.Smoke, func(Outcome) {}); err == nil {
+	if _, err := (Repository{Root: t.TempDir()}).Test(context.Background(), tier.Smoke, "", func(Outcome) {}); err == nil {
 		t.Error("no notebooks counted as success")
+	}
+}
+
+func TestTestSharesAStore(t *testing.T) {
+	r := fakePython(t, `[ -f "$NOISEBOOK_STORE/kept" ] || exit 3`)
+	write(t, filepath.Join(r.NotebookFolder(), "good.ipynb"), "{}", 0o644)
+	store := t.TempDir()
+	write(t, filepath.Join(store, "kept"), "", 0o644)
+	outcomes, err := r.Test(t.Context(), tier.Smoke, store, func(Outcome) {})
+	if err != nil || len(outcomes) != 1 || outcomes[0].Err != nil {
+		t.Errorf("%+v, %v", outcomes, err)
+	}
+	if _, err := os.Stat(filepath.Join(store, "kept")); err != nil {
+		t.Errorf("the shared store was thrown away: %v", err)
 	}
 }
 

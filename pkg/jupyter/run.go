@@ -135,9 +135,10 @@ type Outcome struct {
 	Err      error
 }
 
-// Test executes every notebook at a tier in a fresh run store, so that each stage
-// really runs, and reports each when it is done. Outputs go to build/notebooks.
-func (r Repository) Test(ctx context.Context, t tier.Tier, report func(Outcome)) ([]Outcome, error) {
+// Test executes every notebook at a tier and reports each when it is done. Without
+// the folder of a run store they share a fresh one, so that each stage really runs.
+// Outputs go to build/notebooks.
+func (r Repository) Test(ctx context.Context, t tier.Tier, store string, report func(Outcome)) ([]Outcome, error) {
 	notebooks, err := r.Notebooks()
 	if err != nil {
 		return nil, err
@@ -145,15 +146,18 @@ func (r Repository) Test(ctx context.Context, t tier.Tier, report func(Outcome))
 	if len(notebooks) == 0 {
 		return nil, fmt.Errorf("there are no notebooks in %s", r.NotebookFolder())
 	}
-	build := filepath.Join(r.Root, "build")
-	if err := os.MkdirAll(build, 0o755); err != nil {
+	if store == "" {
+		build := filepath.Join(r.Root, "build")
+		if err := os.MkdirAll(build, 0o755); err != nil {
+			return nil, fmt.Errorf("notebook tests: %w", err)
+		}
+		if store, err = os.MkdirTemp(build, "store-"); err != nil {
+			return nil, fmt.Errorf("notebook tests: %w", err)
+		}
+		defer os.RemoveAll(store)
+	} else if store, err = filepath.Abs(store); err != nil { // the kernel runs in the notebook's folder
 		return nil, fmt.Errorf("notebook tests: %w", err)
 	}
-	store, err := os.MkdirTemp(build, "store-")
-	if err != nil {
-		return nil, fmt.Errorf("notebook tests: %w", err)
-	}
-	defer os.RemoveAll(store)
 	var outcomes []Outcome
 	for _, notebook := range notebooks {
 		if ctx.Err() != nil {

@@ -24,6 +24,13 @@ import (
 	"noisebook/pkg/table"
 )
 
+// A table that holds the paper's rows beside ours says so in a column of this name,
+// whose value is SourcePaper in the paper's.
+const (
+	SourceColumn = "source"
+	SourcePaper  = "the paper"
+)
+
 // Folder is where artifacts are published.
 type Folder struct {
 	Results string

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -80,6 +81,9 @@ func ParseFigure(name string, svg []byte) (Figure, error) {
 				}
 				f.Width, f.Height = pixels(t, "width"), pixels(t, "height")
 			}
+			if err := standsAlone(t); err != nil {
+				return f, err
+			}
 			open = append(open, t.Name.Local)
 		case xml.EndElement:
 			open = open[:len(open)-1]
@@ -99,6 +103,26 @@ func ParseFigure(name string, svg []byte) (Figure, error) {
 		return f, errors.New("the figure has neither title nor desc, which readers without sight need")
 	}
 	return f, nil
+}
+
+// standsAlone refuses what could run, or load anything from elsewhere.
+func standsAlone(element xml.StartElement) error {
+	if slices.Contains([]string{"script", "foreignObject", "iframe"}, element.Name.Local) {
+		return fmt.Errorf("the figure has an element %s, which a drawing needs not", element.Name.Local)
+	}
+	for _, a := range element.Attr {
+		name, value := strings.ToLower(a.Name.Local), strings.ToLower(a.Value)
+		inside := strings.HasPrefix(value, "#") || strings.HasPrefix(value, "data:image/")
+		switch {
+		case strings.HasPrefix(name, "on"):
+			return fmt.Errorf("the figure has an attribute %s, which a drawing needs not", a.Name.Local)
+		case (name == "href" || name == "src") && !inside:
+			return fmt.Errorf("the figure refers to %q: it must hold all that it shows", a.Value)
+		case strings.Contains(value, "url(") && !strings.Contains(value, "url(#"):
+			return fmt.Errorf("the figure's %s refers elsewhere: it must hold all that it shows", a.Name.Local)
+		}
+	}
+	return nil
 }
 
 // pixels reads a length in points or pixels.

@@ -529,3 +529,32 @@ func remove(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 }
+
+// The pause between two attempts is no work.
+func TestWorked(t *testing.T) {
+	const work, pause = 30 * time.Millisecond, 400 * time.Millisecond
+	store := openTemp(t)
+	stage := Stage[sumConfig, sumResult]{Name: "long", Version: 1, Run: func(_ context.Context, job *Job, _ sumConfig) (sumResult, error) {
+		time.Sleep(work)
+		if job.Attempt() == 1 {
+			return sumResult{}, errors.New("the first attempt fails")
+		}
+		return sumResult{}, nil
+	}}
+	if _, err := Do(t.Context(), store, stage, sumConfig{}); err == nil {
+		t.Fatal("no failure")
+	}
+	time.Sleep(pause)
+	result, err := Do(t.Context(), store, stage, sumConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := store.Run(result.Run)
+	if err != nil || run.Attempts != 2 {
+		t.Fatalf("%d attempts, %v", run.Attempts, err)
+	}
+	worked, err := run.Worked()
+	if err != nil || worked < 2*work || worked > run.Duration()-pause {
+		t.Errorf("worked %v of %v, %v: want %v at least and the pause of %v left out", worked, run.Duration(), err, 2*work, pause)
+	}
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"noisebook/experiments"
+	"noisebook/pkg/claim"
+	"noisebook/pkg/engine"
+	"noisebook/pkg/published"
+	"noisebook/pkg/tier"
+	"noisebook/pkg/track"
+)
+
+// The toy paper has three artifacts of a paper that is not built. The second one
+// fails while there is a file of that name; the first and third share a model.
+var toyPaperIDs = []string{"medi/chest-auc", "medi/isic-auc", "medi/ablation"}
+
+func toyPaper() []experiments.Artifact {
+	var all []experiments.Artifact
+	for i, id := range toyPaperIDs {
+		a := toyArtifacts()[0]
+		build := a.New
+		a.ID = id
+		a.New = func(t tier.Tier, overrides ...string) (experiments.Experiment, error) {
+			e, err := build(t, overrides...)
+			return renamed{e, id, i == 1}, err
+		}
+		a.Models = func(tier.Tier, ...string) ([]experiments.Model, error) {
+			models := []experiments.Model{toyModel("shared")}
+			if i == 2 {
+				models = append(models, toyModel("own"))
+			}
+			return models, nil
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+func toyModel(name string) experiments.Model {
+	return experiments.Model{Name: name, Key: name, Trainings: 1, Plan: func(_ context.Context, _ *engine.Engine, batch int) (published.Plan, error) {
+		mark, err := os.CreateTemp(".", "planned-"+name+"-*")
+		if err != nil {
+			return published.Plan{}, err
+		}
+		return published.Plan{Parameters: 10, Steps: 100, Batch: 8, GraphNodes: 5, MeasuredBatch: batch, PeakBytes: int64(os.Getpid())}, mark.Close()
+	}}
+}
+
+// renamed is the toy under another artifact's id.
+type renamed struct {
+	experiments.Experiment
+	id      string
+	mayFail bool
+}
+
+func (e renamed) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
+	if _, err := os.Stat("broken"); err == nil && e.mayFail {
+		return experiments.Outcome{}, errors.New("the middle one broke")
+	}
+	o, err := e.Experiment.Run(ctx, store)
+	o.ID, o.Report.Artifact = e.id, e.id
+	if o.Tier == tier.Smoke {
+		for i := range o.Report.Judgements {
+			o.Report.Judgements[i] = claim.Judgement{Claim: "x", Kind: claim.KindShape, Verdict: claim.NotRun, Reason: "tier smoke claims nothing"}
+		}
+	}
+	return o, err
+}
+
+// newPaperLab is a lab with a README that has a place for the table.
+func newPaperLab(t *testing.T) lab {
+	t.Helper()
+	t.Setenv("NOISEBOOK_ENGINE", "go")
+	l := newLab(t)
+	l.write("README.md", readmeBegin+readmeEnd+"\n")
+	return l
+}
+
+func (l lab) published(id string) published.Artifact {
+	l.t.Helper()
+	known, err := claim.FindArtifact(id)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	a, err := published.In(l.root).Read(known)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return a
+}
+
+func TestVerifyPaper(t *testing.T) {
+	l := newPaperLab(t)
+	l.write("broken", "")
+	code, stdout, stderr := l.run("verify", "medi", "--tier", "smoke", "--publish")
+	if code != 1 || !strings.Contains(stderr, "1 of 3 artifacts failed: medi/isic-auc: the middle one broke") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	if !strings.Contains(stdout, "medi/ablation: not run (claims: 1, rows: 2, figures: 0)") || !strings.Contains(stdout, "2 of 3 artifacts ran") {
+		t.Errorf("the artifacts after the failure are missing:\n%s", stdout)
+	}
+	if l.published("medi/ablation").Trial == nil || l.published("medi/isic-auc").Trial != nil {
+		t.Error("what ran is not published, or what failed is")
+	}
+	l.remove("broken")
+	trained := l.trainings()
+	l.ok("verify", "medi", "--tier", "smoke", "--publish")
+	if l.trainings() != trained {
+		t.Error("a second call trains again")
+	}
+	trial := l.published("medi/isic-auc").Trial
+	if trial == nil || trial.Rows != 2 || trial.Seconds <= 0 || trial.Provenance == nil && len(trial.Judgements) != 1 {
+		t.Errorf("%+v", trial)
+	}
+	if a := l.published("medi/isic-auc"); a.Report != nil {
+		t.Error("a trial counts as a published verdict")
+	}
+	code, _, stderr = l.run("verify", "medi", "--publish")
+	if code != 1 || !strings.Contains(stderr, "--tier smoke") {
+		t.Errorf("a trial at tier quick: %d, %s", code, stderr)
+	}
+}
+
+func TestFiguresOfAPaper(t *testing.T) {
+	l := newPaperLab(t)
+	l.write("broken", "")
+	code, stdout, stderr := l.run("figures", "medi", "--tier", "quick")
+	if code != 1 || !strings.Contains(stderr, "3 of 3: medi/ablation") || !strings.Contains(stderr, "the middle one broke") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	if !strings.Contains(stdout, "published 2 artifacts") {
+		t.Errorf("printed\n%s", stdout)
+	}
+	a := l.published("medi/chest-auc")
+	if a.Report == nil || a.Table.Len() != 2 || len(a.Stages) != 2 || a.Stages[0].Name != "toy/train" || a.Stages[0].Seconds <= 0 {
+		t.Errorf("%+v", a)
+	}
+	if l.published("medi/isic-auc").Report != nil {
+		t.Error("what failed is published")
+	}
+	if text, err := os.ReadFile(filepath.Join(l.root, "README.md")); err != nil || !strings.Contains(string(text), "| quick | 1 trend holds (quick) |") {
+		t.Errorf("the README: %v\n%s", err, text)
+	}
+}
+
+func TestDryRunOfAPaper(t *testing.T) {
+	l := newPaperLab(t)
+	var plans []published.Plan
+	if err := json.Unmarshal([]byte(l.ok("run", "medi", "--tier", "paper", "--dry-run", "--publish", "--json")), &plans); err != nil {
+		t.Fatal(err)
+	}
+	marks, err := filepath.Glob(filepath.Join(l.root, "planned-*"))
+	if err != nil || len(marks) != 2 {
+		t.Errorf("%d measurements, %v: want one a distinct model", len(marks), err)
+	}
+	if len(plans) != 4 || plans[0].PeakBytes != plans[1].PeakBytes || plans[2].PeakBytes == plans[3].PeakBytes {
+		t.Errorf("%+v: want a process a model and its plan with each artifact", plans)
+	}
+	dry := l.published("medi/ablation").DryRun
+	if dry == nil || len(dry.Plans) != 2 || dry.Plans[1].Model != "own" || dry.Plans[1].ID != "medi/ablation" || dry.Plans[1].MeasuredBatch != 2 || dry.Plans[1].Device == "" {
+		t.Errorf("%+v", dry)
+	}
+	var all []listed
+	if err := json.Unmarshal([]byte(l.ok("list", "--json")), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if (a.DryRun != nil) != (a.Paper == "medi" && a.Tiers[0] == tier.Smoke && len(a.Tiers) > 0) {
+			t.Errorf("%s has dry run %v", a.ID, a.DryRun)
+		}
+	}
+	for _, bad := range [][]string{
+		{"run", "medi", "--dry-run", "--publish"}, {"run", "medi"}, {"run", "drl", "--dry-run"},
+		{"run", "medi/ablation", "--dry-run", "--model", "none"}, {"run", "medi/ablation", "--dry-run", "--measure", "-1"},
+	} {
+		if code, stdout, stderr := l.run(bad...); code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%v: exit code %d, %q, %q", bad, code, stdout, stderr)
+		}
+	}
+}
+
+func TestReportCommand(t *testing.T) {
+	l := newPaperLab(t)
+	l.ok("figures", "medi", "--tier", "quick")
+	page := func(path string) string {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(l.root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if code, _, stderr := l.run("report", "medi"); code != 1 || !strings.Contains(stderr, "plots is no folder") {
+		t.Errorf("without plots: %d, %s", code, stderr)
+	}
+	if err := os.Mkdir(filepath.Join(l.root, "plots"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out := l.ok("report", "medi"); !strings.Contains(out, filepath.Join("build", "report-medi.html")) {
+		t.Errorf("printed %s", out)
+	}
+	if text := page("build/report-medi.html"); strings.Count(text, `class="run"`) != 3 || !strings.Contains(text, "Mediffusion") {
+		t.Error("the page lacks the artifacts that ran")
+	}
+	l.ok("report", "medi", "--out", "sub/page.html", "--results", "build", "--plots", "build")
+	if text := page("sub/page.html"); strings.Contains(text, `class="run"`) {
+		t.Error("--results is not read")
+	}
+	if code, _, stderr := l.run("report", "medi/ablation"); code != 1 || !strings.Contains(stderr, "joint, da, drl, medi") {
+		t.Errorf("an artifact for a paper: %d, %s", code, stderr)
+	}
+}
