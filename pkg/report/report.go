@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -102,18 +103,13 @@ func anchor(id string) string {
 	return name
 }
 
-// numbering is the paper's numbering in words: fig2a is Figure 2a, tab1 tab8 is
-// Table 1, Table 8.
+var numbered = regexp.MustCompile(`\b(fig|tab)(\d)`)
+
+// numbering is the paper's numbering in words: fig2a is Figure 2a.
 func numbering(numbers string) string {
-	names := strings.Fields(numbers)
-	for i, name := range names {
-		for short, long := range map[string]string{"fig": "Figure ", "tab": "Table "} {
-			if rest, ok := strings.CutPrefix(name, short); ok {
-				names[i] = long + rest
-			}
-		}
-	}
-	return strings.Join(names, ", ")
+	return numbered.ReplaceAllStringFunc(numbers, func(short string) string {
+		return map[string]string{"fig": "Figure ", "tab": "Table "}[short[:3]] + short[3:]
+	})
 }
 
 // image is a drawing as an address that holds it. As an image a drawing runs no

@@ -239,7 +239,7 @@ func TestArtifactThatIsNotRun(t *testing.T) {
 }
 
 func TestNumbering(t *testing.T) {
-	for numbers, want := range map[string]string{"fig2a": "Figure 2a", "tab6": "Table 6", "tab1 tab8": "Table 1, Table 8", "v1-tab3+v2-tab6": "v1-tab3+v2-tab6"} {
+	for numbers, want := range map[string]string{"fig2a": "Figure 2a", "tab6": "Table 6", "tab1 tab8": "Table 1 Table 8", "v1 fig3; v2 tab4": "v1 Figure 3; v2 Table 4", "ablation": "ablation"} {
 		if got := numbering(numbers); got != want {
 			t.Errorf("numbering(%q) = %q, want %q", numbers, got, want)
 		}
