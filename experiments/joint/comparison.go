@@ -10,13 +10,14 @@ import (
 	"noisebook/pkg/claim"
 	"noisebook/pkg/data"
 	"noisebook/pkg/figure"
+	"noisebook/pkg/published"
 	"noisebook/pkg/table"
 	"noisebook/pkg/tier"
 )
 
 // The sources of a comparison's rows.
 const (
-	sourcePaper = "the paper"
+	sourcePaper = published.SourcePaper
 	sourceHere  = "here"
 )
 
