@@ -15,24 +15,22 @@ import (
 
 // Artifacts lists what of the paper can be run.
 func Artifacts() []experiments.Artifact {
-	return []experiments.Artifact{
-		artifact(alphaSweepID, AlphaSweep, func(c AlphaSweepConfig) []ModelConfig { return c.models() }),
-		artifact(alphaSamplesID, AlphaSamples, func(c AlphaSamplesConfig) []ModelConfig { return c.models() }),
-		artifact(samplesByClassID, SamplesByClass, func(c SamplesByClassConfig) []ModelConfig { return c.models() }),
-		artifact(accuracyID, Accuracy, func(c AccuracyConfig) []ModelConfig { return c.models() }),
-		artifact(probeAccuracyID, ProbeAccuracy, func(c ProbeAccuracyConfig) []ModelConfig { return c.models() }),
-		artifact(unconditionalID, Unconditional, func(c UnconditionalConfig) []ModelConfig { return c.models() }),
-		artifact(decisionPathID, DecisionPath, func(c DecisionPathConfig) []ModelConfig { return c.models() }),
-		artifact(probeTimestepsID, ProbeTimesteps, func(c ProbeTimestepsConfig) []ModelConfig { return c.models() }),
+	return []experiments.Artifact{ // in the paper's order
+		artifact(probeAccuracyID, ProbeAccuracy, ProbeAccuracyConfig.models),
+		artifact(probeTimestepsID, ProbeTimesteps, ProbeTimestepsConfig.models),
+		artifact(accuracyID, Accuracy, AccuracyConfig.models),
 		artifact(generationID, Generation, func(c GenerationConfig) []ModelConfig { return c.models(c.rows) }),
 		artifact(jointModelsID, JointModels, func(c JointModelsConfig) []ModelConfig { return c.models(c.rows) }),
 		artifact(hybridModelsID, HybridModels, func(c HybridModelsConfig) []ModelConfig { return c.models(c.rows) }),
-		artifact(semiSupervisedID, SemiSupervised, func(c SemiSupervisedConfig) []ModelConfig { return c.models() }),
-		artifact(domainAdaptationID, DomainAdaptation, func(c DomainAdaptationConfig) []ModelConfig { return c.models() }),
-		artifact(counterfactualMalariaID, CounterfactualMalaria, func(c CounterfactualMalariaConfig) []ModelConfig { return c.models() }),
-		artifact(counterfactualCelebAID, CounterfactualCelebA, func(c CounterfactualCelebAConfig) []ModelConfig { return c.models() }),
-		artifact(semiSupervisedID, SemiSupervised, func(c SemiSupervisedConfig) []ModelConfig { return c.models() }),
-		artifact(domainAdaptationID, DomainAdaptation, func(c DomainAdaptationConfig) []ModelConfig { return c.models() }),
+		artifact(alphaSweepID, AlphaSweep, AlphaSweepConfig.models),
+		artifact(alphaSamplesID, AlphaSamples, AlphaSamplesConfig.models),
+		artifact(decisionPathID, DecisionPath, DecisionPathConfig.models),
+		artifact(counterfactualMalariaID, CounterfactualMalaria, CounterfactualMalariaConfig.models),
+		artifact(samplesByClassID, SamplesByClass, SamplesByClassConfig.models),
+		artifact(unconditionalID, Unconditional, UnconditionalConfig.models),
+		artifact(counterfactualCelebAID, CounterfactualCelebA, CounterfactualCelebAConfig.models),
+		artifact(semiSupervisedID, SemiSupervised, SemiSupervisedConfig.models),
+		artifact(domainAdaptationID, DomainAdaptation, DomainAdaptationConfig.models),
 	}
 }
 

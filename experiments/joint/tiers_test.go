@@ -97,7 +97,7 @@ func asJSON(t *testing.T, v any) string {
 }
 
 func TestOverrides(t *testing.T) {
-	sweep := Artifacts()[0]
+	sweep := artifact(alphaSweepID, AlphaSweep, AlphaSweepConfig.models)
 	changed, err := sweep.New(tier.Quick, "model.train.steps=77", "alphas=0,100,500", "sampler.method=ddim", "model.chain.schedule=cosine")
 	if err != nil {
 		t.Fatal(err)
