@@ -54,7 +54,9 @@ func PlanTraining(ctx context.Context, e *engine.Engine, net train.Network, obje
 	c.Batch, c.Steps = measuredBatch, 2 // the first step compiles
 	var last time.Time
 	_, err = train.Run(ctx, e, net, objective, noise(measuredBatch), image, c, train.Options{Progress: func(int, int, map[string]float64) {
-		if !last.IsZero() {
+		if last.IsZero() {
+			engine.ForgetPeakMemory()
+		} else {
 			plan.StepTime = time.Since(last)
 		}
 		last = time.Now()

@@ -6,6 +6,8 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -217,4 +219,28 @@ func ExampleEngine_NewProgram() {
 	}
 	fmt.Println(outputs[0].Value())
 	// Output: [1 4 9]
+}
+
+// Memory that was given back counts in the peak until that is forgotten.
+func TestForgetPeakMemory(t *testing.T) {
+	before := engine.PeakMemory()
+	if before == 0 {
+		t.Skip("this system does not tell")
+	}
+	const size = 256 << 20
+	large := make([]byte, size)
+	for i := 0; i < size; i += 4096 {
+		large[i] = 1
+	}
+	runtime.KeepAlive(large)
+	high := engine.PeakMemory()
+	large = nil
+	debug.FreeOSMemory()
+	if engine.PeakMemory() < high {
+		t.Error("the peak fell by itself")
+	}
+	engine.ForgetPeakMemory()
+	if after := engine.PeakMemory(); after > high-size/2 {
+		t.Errorf("peak of %d MiB before and %d after it was forgotten", high>>20, after>>20)
+	}
 }

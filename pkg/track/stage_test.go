@@ -534,15 +534,16 @@ func remove(t *testing.T, path string) {
 func TestWorked(t *testing.T) {
 	const work, pause = 30 * time.Millisecond, 400 * time.Millisecond
 	store := openTemp(t)
-	stage := Stage[sumConfig, sumResult]{Name: "long", Version: 1, Run: func(_ context.Context, job *Job, _ sumConfig) (sumResult, error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	stage := Stage[sumConfig, sumResult]{Name: "long", Version: 1, Run: func(ctx context.Context, job *Job, _ sumConfig) (sumResult, error) {
 		time.Sleep(work)
 		if job.Attempt() == 1 {
-			return sumResult{}, errors.New("the first attempt fails")
+			cancel()
 		}
-		return sumResult{}, nil
+		return sumResult{}, ctx.Err()
 	}}
-	if _, err := Do(t.Context(), store, stage, sumConfig{}); err == nil {
-		t.Fatal("no failure")
+	if _, err := Do(ctx, store, stage, sumConfig{}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("%v, want an interrupted attempt", err)
 	}
 	time.Sleep(pause)
 	result, err := Do(t.Context(), store, stage, sumConfig{})
