@@ -51,7 +51,7 @@ func TestListArtifacts(t *testing.T) {
 	for id, want := range map[string]string{
 		demoArtifact:     "1 trend holds (cpu)",
 		"joint/samples":  "not run",
-		"joint/accuracy": "not built yet",
+		"drl/silhouette": "not built yet",
 	} {
 		if got := byID[id].verdictAtTier(); got != want {
 			t.Errorf("%s: %q, want %q", id, got, want)
@@ -170,7 +170,7 @@ func TestUpdateReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"before\n", "| `joint/accuracy` | tab1 |", "\nafter\n"} {
+	for _, want := range []string{"before\n", "| `drl/silhouette` | v1 fig12; v2 fig12 |", "\nafter\n"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%q is missing", want)
 		}

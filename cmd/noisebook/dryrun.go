@@ -103,9 +103,15 @@ func (d dryRun) plan(cmd *cobra.Command, asked []modelsOf, options runOptions) (
 		for _, m := range a.models {
 			plan, known := plans[m.Key]
 			if !known {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d: %s (%s)\n", len(plans)+1, len(distinct), m.Name, a.artifact.ID)
+				measure := d.planHere
+				if len(distinct) > 1 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d: %s (%s)\n", len(plans)+1, len(distinct), m.Name, a.artifact.ID)
+					if d.measure > 0 {
+						measure = d.planApart
+					}
+				}
 				var err error
-				if plan, err = d.planModel(cmd.Context(), a.artifact.ID, m, options); err != nil {
+				if plan, err = measure(cmd.Context(), a.artifact.ID, m, options); err != nil {
 					return nil, fmt.Errorf("%s: %s: %w", a.artifact.ID, m.Name, err)
 				}
 				plans[m.Key] = plan
@@ -118,12 +124,8 @@ func (d dryRun) plan(cmd *cobra.Command, asked []modelsOf, options runOptions) (
 	return dry, nil
 }
 
-// planModel measures in a process of its own, since the peak memory of one process
-// is that of its largest model. A model that --model names is that process.
-func (d dryRun) planModel(ctx context.Context, id string, m experiments.Model, options runOptions) (published.Plan, error) {
-	if d.measure > 0 && d.model == "" {
-		return d.planApart(ctx, id, m, options)
-	}
+// planHere measures in this process.
+func (d dryRun) planHere(ctx context.Context, _ string, m experiments.Model, _ runOptions) (published.Plan, error) {
 	e, err := engine.Open(ctx, "")
 	if err != nil {
 		return published.Plan{}, err
@@ -134,6 +136,8 @@ func (d dryRun) planModel(ctx context.Context, id string, m experiments.Model, o
 	return plan, err
 }
 
+// planApart measures in a process of its own: what one model leaves behind would
+// count in the peak memory of the next.
 func (d dryRun) planApart(ctx context.Context, id string, m experiments.Model, options runOptions) (published.Plan, error) {
 	self, err := program()
 	if err != nil {
@@ -149,7 +153,8 @@ func (d dryRun) planApart(ctx context.Context, id string, m experiments.Model, o
 	child.Stdout, child.Stderr = &out, &problems
 	if err := child.Run(); err != nil {
 		lines := strings.Split(strings.TrimSpace(problems.String()), "\n")
-		return published.Plan{}, fmt.Errorf("its process ended with %w: %s", err, strings.TrimPrefix(lines[len(lines)-1], "error: "))
+		message := strings.TrimPrefix(lines[len(lines)-1], fmt.Sprintf("error: %s: %s: ", id, m.Name))
+		return published.Plan{}, fmt.Errorf("its process ended with %w: %s", err, message)
 	}
 	var plans []published.Plan
 	if err := json.Unmarshal(out.Bytes(), &plans); err != nil || len(plans) != 1 {

@@ -30,7 +30,7 @@ import (
 // built, so that claims know its id.
 const (
 	toyVariable = "NOISEBOOK_TEST_TOY"
-	toyID       = "joint/accuracy"
+	toyID       = "drl/silhouette"
 )
 
 // toy descends a parabola from its seed. What is beside its config, and so no
@@ -257,10 +257,10 @@ func TestRunIsAJob(t *testing.T) {
 		t.Fatalf("%d jobs, want one", len(jobs))
 	}
 	job := jobs[0]
-	if job.Name != toyID || job.State != track.Finished || job.Tags["tier"] != "quick" || job.Tags["paper"] != "joint" || job.Tags[cachedTag] != "" {
+	if job.Name != toyID || job.State != track.Finished || job.Tags["tier"] != "quick" || job.Tags["paper"] != "drl" || job.Tags[cachedTag] != "" {
 		t.Errorf("%+v", job)
 	}
-	if got, want := strings.Join(job.Launch.Args, " "), "run joint/accuracy --tier quick --set train.lr=0.2"; got != want {
+	if got, want := strings.Join(job.Launch.Args, " "), "run drl/silhouette --tier quick --set train.lr=0.2"; got != want {
 		t.Errorf("arguments %q, want %q", got, want)
 	}
 	if job.Params["train.lr"] != 0.2 || job.Params["verdict.x_nears_alpha_0"] != string(claim.TrendHolds) {

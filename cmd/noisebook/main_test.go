@@ -72,7 +72,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		"unknown artifact":       {nil, []string{"run", "joint/alpha-swep"}, []string{`did you mean "joint/alpha-sweep"`}},
 		"artifact without paper": {nil, []string{"verify", "alpha-sweep"}, []string{`did you mean "joint/alpha-sweep"`}},
-		"artifact of the future": {nil, []string{"run", "joint/accuracy"}, []string{"tab1", "not built yet", "noisebook list"}},
+		"artifact of the future": {nil, []string{"run", "drl/silhouette"}, []string{"fig12", "not built yet", "noisebook list"}},
 		"no artifact":            {nil, []string{"run"}, []string{"1 arg"}},
 		"unknown command":        {nil, []string{"lst"}, []string{`unknown command "lst"`, "list"}},
 		"unknown flag":           {nil, []string{"run", sweep, "--tire", "quick"}, []string{"--tire"}},

@@ -177,7 +177,7 @@ func TestDryRunOfAPaper(t *testing.T) {
 		}
 	}
 	for _, bad := range [][]string{
-		{"run", "medi", "--dry-run", "--publish"}, {"run", "medi"}, {"run", "drl", "--dry-run"},
+		{"run", "medi", "--dry-run", "--publish"}, {"run", "medi"}, {"run", "da", "--dry-run"},
 		{"run", "medi/ablation", "--dry-run", "--model", "none"}, {"run", "medi/ablation", "--dry-run", "--measure", "-1"},
 	} {
 		if code, stdout, stderr := l.run(bad...); code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 {

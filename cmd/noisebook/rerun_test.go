@@ -60,17 +60,17 @@ import (
 const value = VALUE
 
 func main() {
-	if os.Getenv("NOISEBOOK_STORE") == "" || strings.Join(os.Args[1:], " ") != "run joint/accuracy --tier quick --set train.lr=0.2" {
+	if os.Getenv("NOISEBOOK_STORE") == "" || strings.Join(os.Args[1:], " ") != "run drl/silhouette --tier quick --set train.lr=0.2" {
 		fmt.Fprintln(os.Stderr, "asked for", os.Args)
 		os.Exit(1)
 	}
-	if err := os.MkdirAll("build/results/joint", 0o755); err != nil {
+	if err := os.MkdirAll("build/results/drl", 0o755); err != nil {
 		panic(err)
 	}
 	table := fmt.Sprintf("at,fid,note\n0,%v,x\n1,%v,x\n", value, value+1)
-	report := fmt.Sprintf("{\"artifact\":\"joint/accuracy\",\"tier\":\"quick\",\"judgements\":[{\"claim\":\"x nears α = 0\",\"kind\":\"shape\",\"verdict\":\"trend holds\",\"value\":%v}]}", value)
+	report := fmt.Sprintf("{\"artifact\":\"drl/silhouette\",\"tier\":\"quick\",\"judgements\":[{\"claim\":\"x nears α = 0\",\"kind\":\"shape\",\"verdict\":\"trend holds\",\"value\":%v}]}", value)
 	for name, text := range map[string]string{"csv": table, "json": report} {
-		if err := os.WriteFile("build/results/joint/accuracy."+name, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile("build/results/drl/silhouette."+name, []byte(text), 0o644); err != nil {
 			panic(err)
 		}
 	}
