@@ -166,7 +166,7 @@ func drawSemiSupervised(t table.Table, provenance map[string]string) (*figure.Fi
 	return figure.Curves(curves, figure.CurvesSpec{
 		X: "labelled_pct", Y: "value", Group: "method", Panel: "panel", Seed: "seed", Scale: figure.Log,
 		Title:  "Accuracy when few images have labels",
-		XLabel: "labelled share of the training images, %", YLabel: "test accuracy, %",
+		XLabel: "labelled share of images, %", YLabel: "test accuracy, %",
 		Caption:    "The classifier learns from labelled images alone. The others also learn to denoise all images: first, with the head fitted afterwards (pre-trained), or together, through the label buffer. Classifier and joint model take equal numbers of steps at every share.",
 		Provenance: provenance,
 	})

@@ -138,7 +138,8 @@ notebook.Show(notebook.Must(figure.Curves(rows, figure.CurvesSpec{
 //
 // - **Too few steps, or the wrong idea?** Keep the smallest share and train longer: `shares=0.01` and `grey.train.steps=10000`. The classifier
 //   gains little from it, since it has seen its images often enough. Does the joint model pass it?
-// - **A louder head.** The classification loss has weight 0.001. Try `grey.objective.class_scale=0.01` and `0.1`.
+// - **A louder head.** The classification loss has weight 0.001, the authors' value for 500,000 steps. In a short training the diffusion loss has
+//   the encoder almost to itself: compare `Joint` with the probe. Try `grey.objective.class_scale=0.1`.
 // - **Where does the probe win?** Add `0.003` to `shares`: 18 labels a class.
 //
 // From a terminal: `bin/noisebook run joint/semi-supervised --tier quick --set shares=1,0.01`, and `--keys` lists all that can be changed.
