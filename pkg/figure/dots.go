@@ -88,21 +88,19 @@ type dotPanel struct {
 
 func (p dotPanel) dots() []dot { return slices.Concat(p.rows...) }
 
-// decimals give the panel's median about three digits, and all its numbers the
-// same; whole numbers have none.
+// decimals give the panel's largest number about three digits, and all its
+// numbers the same; whole numbers have none, and others one at least, so that 7.9
+// stays apart from 8 beside 120.
 func (p dotPanel) decimals() int {
-	if !slices.ContainsFunc(p.dots(), func(d dot) bool { return d.mean != math.Trunc(d.mean) }) {
+	largest, whole := 0.0, true
+	for _, d := range p.dots() {
+		largest = max(largest, math.Abs(d.mean))
+		whole = whole && d.mean == math.Trunc(d.mean)
+	}
+	if whole {
 		return 0
 	}
-	var sizes []float64
-	for _, d := range p.dots() {
-		sizes = append(sizes, math.Abs(d.mean))
-	}
-	slices.Sort(sizes)
-	if len(sizes) == 0 || sizes[len(sizes)/2] == 0 {
-		return 1
-	}
-	return max(0, 2-int(math.Floor(math.Log10(sizes[len(sizes)/2]))))
+	return max(1, 2-int(math.Floor(math.Log10(largest))))
 }
 
 // dotData is a table read for drawing.

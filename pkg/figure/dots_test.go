@@ -122,6 +122,32 @@ func TestNumbersEndInsideThePanel(t *testing.T) {
 	}
 }
 
+func TestNumbersBesideDots(t *testing.T) {
+	for _, test := range []struct {
+		values []float64
+		want   string
+	}{
+		{[]float64{95.3, 100}, "95.3 100.0"},
+		{[]float64{7.9, 120.25}, "7.9 120.2"},
+		{[]float64{-34.1, 0.6, 0}, "−34.1 0.6 0.0"},
+		{[]float64{0.9731, 0.5}, "0.973 0.500"},
+		{[]float64{1856, 3712}, "1856 3712"},
+		{[]float64{0, 0}, "0 0"},
+	} {
+		p := dotPanel{rows: make([][]dot, 1)}
+		for _, value := range test.values {
+			p.rows[0] = append(p.rows[0], dot{mean: value, spread: math.NaN()})
+		}
+		var got []string
+		for _, value := range test.values {
+			got = append(got, formatNumber(value, p.decimals()))
+		}
+		if text := strings.Join(got, " "); text != test.want {
+			t.Errorf("%v is written %q, want %q", test.values, text, test.want)
+		}
+	}
+}
+
 func TestNoDotIsClipped(t *testing.T) {
 	wide := table.New("method", "panel", "value")
 	for i := range 5 {
