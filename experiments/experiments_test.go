@@ -111,8 +111,11 @@ func TestPublishRefusesForeignFigures(t *testing.T) {
 }
 
 func TestDistinct(t *testing.T) {
-	models := Distinct([]Model{{Name: "joint", Key: "a", Trainings: 1}, {Name: "joint", Key: "b", Trainings: 1}, {Name: "joint", Key: "a", Trainings: 1}})
-	if len(models) != 2 || models[0].Trainings != 2 || models[0].Name != "joint" || models[1].Trainings != 1 || models[1].Name == "joint" {
+	models := Distinct([]Model{
+		{Name: "joint", Key: "a", Trainings: 1}, {Name: "joint", Key: "b", Trainings: 1}, {Name: "joint", Key: "a", Trainings: 1},
+		{Name: "joint on another", Key: "a", Trainings: 1}, {Name: "joint", Key: "a", Steps: 2, Trainings: 1},
+	})
+	if len(models) != 4 || models[0].Trainings != 2 || models[0].Name != "joint" || models[1].Trainings != 1 || models[1].Name == "joint" || models[3].Name == models[1].Name {
 		t.Errorf("%+v", models)
 	}
 }

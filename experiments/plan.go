@@ -15,25 +15,31 @@ import (
 type Model struct {
 	Name string // in a few words, such as "joint on cifar-10"
 	// Key is equal for models whose training steps are: of two with equal keys one
-	// is measured, whichever artifacts they belong to.
-	Key string
+	// is measured, whichever artifacts and data they belong to.
+	Key   string
+	Steps int // of a training
 	// Trainings is how often the artifact trains it, with other seeds or labels.
 	Trainings int
 	// Plan builds the training step without data; see [PlanTraining].
 	Plan func(ctx context.Context, e *engine.Engine, measuredBatch int) (published.Plan, error)
 }
 
-// Distinct joins models with equal keys and tells apart different ones with equal
-// names, in their order.
+// Distinct joins models that differ in nothing that is described here, and tells
+// apart different ones with equal names, in their order.
 func Distinct(models []Model) []Model {
 	var out []Model
-	at, named := map[string]int{}, map[string]int{}
+	type identity struct {
+		name, key string
+		steps     int
+	}
+	at, named := map[identity]int{}, map[string]int{}
 	for _, m := range models {
-		if i, known := at[m.Key]; known {
+		same := identity{m.Name, m.Key, m.Steps}
+		if i, known := at[same]; known {
 			out[i].Trainings += m.Trainings
 			continue
 		}
-		at[m.Key] = len(out)
+		at[same] = len(out)
 		if named[m.Name]++; named[m.Name] > 1 {
 			m.Name = fmt.Sprintf("%s, size %d", m.Name, named[m.Name])
 		}

@@ -116,7 +116,7 @@ func (d dryRun) plan(cmd *cobra.Command, asked []modelsOf, options runOptions) (
 				}
 				plans[m.Key] = plan
 			}
-			plan.ID, plan.Tier, plan.Model, plan.Trainings = a.artifact.ID, options.tier, m.Name, m.Trainings
+			plan.ID, plan.Tier, plan.Model, plan.Steps, plan.Trainings = a.artifact.ID, options.tier, m.Name, m.Steps, m.Trainings
 			found.Plans = append(found.Plans, plan)
 		}
 		dry = append(dry, found)

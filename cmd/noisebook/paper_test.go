@@ -44,7 +44,7 @@ func toyPaper() []experiments.Artifact {
 }
 
 func toyModel(name string) experiments.Model {
-	return experiments.Model{Name: name, Key: name, Trainings: 1, Plan: func(_ context.Context, _ *engine.Engine, batch int) (published.Plan, error) {
+	return experiments.Model{Name: name, Key: name, Steps: 100, Trainings: 1, Plan: func(_ context.Context, _ *engine.Engine, batch int) (published.Plan, error) {
 		mark, err := os.CreateTemp(".", "planned-"+name+"-*")
 		if err != nil {
 			return published.Plan{}, err

@@ -68,12 +68,15 @@ func artifact[C experiments.Experiment](id string, at func(tier.Tier) C, models 
 	}
 }
 
-// described is the model as a dry run sees it: seeds and the choice of labels
-// change what is trained and not what that takes.
+// described is the model as a dry run sees it. Which images and labels it is shown,
+// how often and in what order, changes what is trained and not a step's cost.
 func (c ModelConfig) described() (experiments.Model, error) {
-	c.Labels, c.Train.Seed = LabelsConfig{}, 0 // a full label buffer is what takes most
+	c.Labels = LabelsConfig{} // a full label buffer is what takes most
+	m := experiments.Model{Name: c.title(), Steps: c.Train.Steps, Trainings: 1, Plan: c.plan}
+	c.Dataset, c.Resize, c.TestImages, c.Train.Steps, c.Train.Seed = "", false, 0, 0, 0
 	key, err := json.Marshal(c)
-	return experiments.Model{Name: c.title(), Key: string(key), Trainings: 1, Plan: c.plan}, err
+	m.Key = string(key)
+	return m, err
 }
 
 // plan builds a model's training step without data and says what it takes.
