@@ -39,7 +39,7 @@ var tier = notebook.Tier()
 // Changes to the tier's defaults, written as for noisebook run --set. Uncomment some and run all cells.
 var changes = []string{
 	// "adapt.steps=50,150,500,1500",   // lengths; the last one is judged
-	// "adapt.learning_rate=0.0001",    // constant, so that a shorter adaptation is the beginning of a longer one
+	// "adapt.learning_rate=0.00001",   // constant, so that a shorter adaptation is the beginning of a longer one
 	// "seeds=5",
 	// "datasets=mnist",                // source
 	// "targets=fashion-mnist",         // no digits at all: what does the head make of shoes?

@@ -47,7 +47,7 @@ var changes = []string{
 	// "shares=1,0.3,0.1,0.03,0.01",
 	// "seeds=5",                          // more drawings of labelled images
 	// "grey.train.steps=10000",           // the buffer fills in one of 1/share steps: few labels need many
-	// "grey.objective.class_scale=0.01",  // a louder classifier
+	// "grey.objective.class_scale=0.1",   // a louder classifier
 	// "datasets=cifar10-jpeg",            // in colour
 }
 
