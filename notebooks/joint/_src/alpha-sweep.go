@@ -83,7 +83,7 @@ notebook.Show(outcome)
 // draws the wanted class in none. Recall falls with $\alpha$, as in the paper. Precision does *not* rise: it starts at 0.97, where little is left to gain, and
 // drops when the steps become too large, by PRD and by nearest neighbours alike. The useful range lies lower than the paper's as well, around 3 to 30. One reason
 // can be read off Algorithm 1: pooling divides the gradient by the number of pixels of a map, and this network's maps have 14×14, not 32×32. Whether a larger
-// network follows the paper, and with Inception features, is open: tier paper needs CIFAR-10, which no loader brings yet.
+// network follows the paper, and with Inception features, is open: tier paper on CIFAR-10 takes a GPU.
 //
 // ## The same numbers, your own figure
 //
