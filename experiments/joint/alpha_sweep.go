@@ -52,11 +52,6 @@ func (c AlphaSweepConfig) Validate() error {
 // sweepColumns are the sweep's table: a row a step size and seed.
 var sweepColumns = []string{"alpha", "seed", "samples", "precision", "recall", "nearest_precision", "nearest_recall", "target_rate", "fid"}
 
-// sweepTable is the result of the artifact's own stage.
-type sweepTable struct {
-	Table table.Table `json:"table"`
-}
-
 // Run trains or finds the model, samples it at every α and seed, measures,
 // draws and judges.
 func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
@@ -81,16 +76,14 @@ func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experime
 			inputs = append(inputs, scores)
 		}
 	}
-	stage := track.Stage[AlphaSweepConfig, sweepTable]{Name: alphaSweepID, Version: 2,
-		Run: func(context.Context, *track.Job, AlphaSweepConfig) (sweepTable, error) { return sweepTable{t}, nil }}
-	result, err := track.Do(ctx, store, stage, c, inputs...)
+	result, err := keepTable(ctx, store, alphaSweepID, 2, c, t, inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
 	return c.outcome(result, g.trained.Value, y.lenet.Value)
 }
 
-func (c AlphaSweepConfig) outcome(result track.Result[sweepTable], trained TrainedModel, reference Reference) (experiments.Outcome, error) {
+func (c AlphaSweepConfig) outcome(result track.Result[tableResult], trained TrainedModel, reference Reference) (experiments.Outcome, error) {
 	o := experiments.Outcome{ID: alphaSweepID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
 	drawn, err := drawSweep(o.Table, stamp(result, c.Model, c.Tier, trained, fmt.Sprintf("%d × %d a point", c.Seeds, c.Samples), c.Reference.Network.Title()))
 	if err != nil {

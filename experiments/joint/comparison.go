@@ -51,11 +51,6 @@ type comparison struct {
 // paperDatasets are the datasets in the order of the paper's columns.
 var paperDatasets = []string{"FashionMNIST", "SVHN", "CIFAR-10", "CIFAR-100", "CelebA"}
 
-// comparisonTable is the result of the stage of an artifact that is a comparison.
-type comparisonTable struct {
-	Table table.Table `json:"table"`
-}
-
 // reported are the paper's results, a dataset after the other; what it says of
 // the protocol (metrics named setting_…) is none.
 func (c comparison) reported() []claim.ReportedValue {

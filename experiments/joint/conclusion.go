@@ -27,9 +27,7 @@ func conclude[C any](ctx context.Context, store *track.Store, of conclusion, c c
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	stage := track.Stage[C, comparisonTable]{Name: of.id, Version: 1,
-		Run: func(context.Context, *track.Job, C) (comparisonTable, error) { return comparisonTable{t}, nil }}
-	result, err := track.Do(ctx, store, stage, config, of.inputs...)
+	result, err := keepTable(ctx, store, of.id, 1, config, t, of.inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

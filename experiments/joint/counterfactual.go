@@ -175,9 +175,7 @@ func (x explanations) run(ctx context.Context, store *track.Store) (experiments.
 		datasets, inputs = append(datasets, found), append(inputs, found.scores)
 		t.Rows = append(t.Rows, found.scores.Value.Table.Rows...)
 	}
-	stage := track.Stage[ExplanationConfig, tableResult]{Name: x.id, Version: 1,
-		Run: func(context.Context, *track.Job, ExplanationConfig) (tableResult, error) { return tableResult{t}, nil }}
-	result, err := track.Do(ctx, store, stage, x.ExplanationConfig, inputs...)
+	result, err := keepTable(ctx, store, x.id, 1, x.ExplanationConfig, t, inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

@@ -70,11 +70,6 @@ func (c JudgesConfig) scoreCounterfactuals(ctx context.Context, store *track.Sto
 	return track.Do(ctx, store, stage, c, inputs...)
 }
 
-// tableResult is the result of a stage that ends in a table.
-type tableResult struct {
-	Table table.Table `json:"table"`
-}
-
 // joinedPictures are all sets' originals and their counterfactuals.
 func joinedPictures(store *track.Store, sets []explained) (before, after data.Split, err error) {
 	for _, s := range sets {

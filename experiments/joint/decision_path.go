@@ -85,11 +85,6 @@ func (c DecisionPathConfig) models() []ModelConfig { return []ModelConfig{c.Mode
 // pathColumns are the table: a row a step size, class, seed and step.
 var pathColumns = []string{"alpha", "class", "seed", "t", "images", "probability", "share"}
 
-// pathTable is the result of the artifact's own stage.
-type pathTable struct {
-	Table table.Table `json:"table"`
-}
-
 // Run trains or finds the model, watches it sample at every α, draws and judges.
 func (c DecisionPathConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
 	trained, err := c.Model.Fit(ctx, store)
@@ -128,16 +123,14 @@ func (c DecisionPathConfig) Run(ctx context.Context, store *track.Store) (experi
 			}
 		}
 	}
-	stage := track.Stage[DecisionPathConfig, pathTable]{Name: decisionPathID, Version: 1,
-		Run: func(context.Context, *track.Job, DecisionPathConfig) (pathTable, error) { return pathTable{t}, nil }}
-	result, err := track.Do(ctx, store, stage, c, inputs...)
+	result, err := keepTable(ctx, store, decisionPathID, 1, c, t, inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
 	return c.outcome(store, result, trained.Value, description.Classes, first)
 }
 
-func (c DecisionPathConfig) outcome(store *track.Store, result track.Result[pathTable], trained TrainedModel, classes []string, traces []DecisionTrace) (experiments.Outcome, error) {
+func (c DecisionPathConfig) outcome(store *track.Store, result track.Result[tableResult], trained TrainedModel, classes []string, traces []DecisionTrace) (experiments.Outcome, error) {
 	o := experiments.Outcome{ID: decisionPathID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
 	provenance := stamp(result, c.Model, c.Tier, trained, fmt.Sprintf("%d × %d images a class", c.Seeds, c.PerClass), "")
 	path, err := c.drawPath(o.Table, classes, provenance)

@@ -189,11 +189,7 @@ func (c DomainAdaptationConfig) Run(ctx context.Context, store *track.Store) (ex
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	stage := track.Stage[DomainAdaptationConfig, comparisonTable]{Name: domainAdaptationID, Version: 1,
-		Run: func(context.Context, *track.Job, DomainAdaptationConfig) (comparisonTable, error) {
-			return comparisonTable{t}, nil
-		}}
-	result, err := track.Do(ctx, store, stage, c, a.inputs...)
+	result, err := keepTable(ctx, store, domainAdaptationID, 1, c, t, a.inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
@@ -282,7 +278,7 @@ func (a *adaptations) measure(ctx context.Context, store *track.Store, p pair, a
 	return err
 }
 
-func (c DomainAdaptationConfig) outcome(result track.Result[comparisonTable], a adaptations) (experiments.Outcome, error) {
+func (c DomainAdaptationConfig) outcome(result track.Result[tableResult], a adaptations) (experiments.Outcome, error) {
 	o := experiments.Outcome{ID: domainAdaptationID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
 	pairs, err := c.pairs(1)
 	if err != nil {

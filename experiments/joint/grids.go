@@ -55,11 +55,6 @@ type grid struct {
 	blocks int // rows of images when no classes are named
 }
 
-// gridTable is the result of a grid's own stage.
-type gridTable struct {
-	Table table.Table `json:"table"`
-}
-
 func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
 	generator, y, err := g.prepare(ctx, store)
 	if err != nil {
@@ -107,9 +102,7 @@ func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome,
 			}
 		}
 	}
-	stage := track.Stage[GridConfig, gridTable]{Name: g.id, Version: 2,
-		Run: func(context.Context, *track.Job, GridConfig) (gridTable, error) { return gridTable{t}, nil }}
-	result, err := track.Do(ctx, store, stage, g.GridConfig, inputs...)
+	result, err := keepTable(ctx, store, g.id, 2, g.GridConfig, t, inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

@@ -87,11 +87,6 @@ func (c ProbeTimestepsConfig) models() []ModelConfig { return []ModelConfig{c.Mo
 // probeColumns are the table: a row a regression.
 var probeColumns = []string{"depth", "features", "attribute", "kind", "t", "seed", "train_images", "test_images", "auc", "converged"}
 
-// probeTable is the result of the artifact's own stage.
-type probeTable struct {
-	Table table.Table `json:"table"`
-}
-
 // Run trains or finds the DDGM, probes it at every timestep and seed, draws and judges.
 func (c ProbeTimestepsConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
 	model := c.Model.DDGM()
@@ -134,9 +129,7 @@ func (c ProbeTimestepsConfig) Run(ctx context.Context, store *track.Store) (expe
 			}
 		}
 	}
-	stage := track.Stage[ProbeTimestepsConfig, probeTable]{Name: probeTimestepsID, Version: 1,
-		Run: func(context.Context, *track.Job, ProbeTimestepsConfig) (probeTable, error) { return probeTable{t}, nil }}
-	result, err := track.Do(ctx, store, stage, c, inputs...)
+	result, err := keepTable(ctx, store, probeTimestepsID, 1, c, t, inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
@@ -160,7 +153,7 @@ func (c ProbeTimestepsConfig) kind(name string) string {
 	return other
 }
 
-func (c ProbeTimestepsConfig) outcome(result track.Result[probeTable], trained TrainedModel) (experiments.Outcome, error) {
+func (c ProbeTimestepsConfig) outcome(result track.Result[tableResult], trained TrainedModel) (experiments.Outcome, error) {
 	o := experiments.Outcome{ID: probeTimestepsID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
 	model := c.Model.DDGM()
 	n := fmt.Sprintf("%d × %s test images", c.Seeds, countOrAll(c.TestImages))

@@ -110,11 +110,7 @@ func (c SemiSupervisedConfig) Run(ctx context.Context, store *track.Store) (expe
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	stage := track.Stage[SemiSupervisedConfig, comparisonTable]{Name: semiSupervisedID, Version: 1,
-		Run: func(context.Context, *track.Job, SemiSupervisedConfig) (comparisonTable, error) {
-			return comparisonTable{t}, nil
-		}}
-	result, err := track.Do(ctx, store, stage, c, l.inputs...)
+	result, err := keepTable(ctx, store, semiSupervisedID, 1, c, t, l.inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
@@ -227,7 +223,7 @@ func semiSetting(v claim.ReportedValue) (claim.Setting, error) {
 	return claim.Setting{Dataset: dataset}, err
 }
 
-func (c SemiSupervisedConfig) outcome(result track.Result[comparisonTable], l fewLabels) (experiments.Outcome, error) {
+func (c SemiSupervisedConfig) outcome(result track.Result[tableResult], l fewLabels) (experiments.Outcome, error) {
 	o := experiments.Outcome{ID: semiSupervisedID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
 	model, err := c.Model(c.Datasets[0])
 	if err != nil {
