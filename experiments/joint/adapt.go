@@ -16,7 +16,18 @@ import (
 type AdaptConfig struct {
 	Steps        []int   `json:"steps"` // lengths in ascending order; the last is judged
 	LearningRate float64 `json:"learning_rate"`
+	// Statistics says what becomes of the running statistics of the head's batch
+	// norms, which the paper leaves open.
+	Statistics HeadStatistics `json:"head_statistics"`
 }
+
+// HeadStatistics is whether the head's batch norms learn the target's features.
+type HeadStatistics string
+
+const (
+	StatisticsFrozen HeadStatistics = "frozen" // they keep the source's
+	StatisticsFollow HeadStatistics = "follow" // the target's images pass the head without a loss, as in the authors' code
+)
 
 // Validate says what is wrong, by field.
 func (a AdaptConfig) Validate() error {
@@ -30,6 +41,9 @@ func (a AdaptConfig) Validate() error {
 		}
 		last = steps
 	}
+	if a.Statistics != StatisticsFrozen && a.Statistics != StatisticsFollow {
+		return fmt.Errorf("head_statistics is %q: use %s or %s", a.Statistics, StatisticsFrozen, StatisticsFollow)
+	}
 	if !(a.LearningRate > 0 && a.LearningRate < 1) {
 		return fmt.Errorf("learning_rate is %g: it must be in (0, 1)", a.LearningRate)
 	}
@@ -40,6 +54,10 @@ func (a AdaptConfig) Validate() error {
 // shrink the head, which must stay as it is.
 func (a AdaptConfig) model(source ModelConfig, target string, steps int) ModelConfig {
 	c := source.DDGM()
+	if a.Statistics == StatisticsFollow {
+		c = source.Joint()
+		c.Labels = LabelsConfig{Hidden: true}
+	}
 	c.Dataset = target
 	c.Train.Steps, c.Train.LearningRate = steps, a.LearningRate
 	c.Train.Warmup, c.Train.CosineDecay, c.Train.WeightDecay = 0, false, 0
@@ -48,11 +66,10 @@ func (a AdaptConfig) model(source ModelConfig, target string, steps int) ModelCo
 
 // Adapt trains a source model on by this config, which has no classification
 // loss, or answers from the store (§A.2): encoder and decoder move, the head
-// keeps its weights and its statistics. The accuracy is of that head on this
-// config's test images.
+// keeps its weights. The accuracy is of that head on this config's test images.
 func (c ModelConfig) Adapt(ctx context.Context, store *track.Store, source track.Result[TrainedModel]) (track.Result[TrainedModel], error) {
-	if c.Objective.ClassScale != 0 || c.Train.WeightDecay != 0 {
-		return track.Result[TrainedModel]{}, fmt.Errorf("joint: adaptation with class_scale %g and weight_decay %g would move the head: both must be 0", c.Objective.ClassScale, c.Train.WeightDecay)
+	if c.Objective.ClassScale != 0 && !c.Labels.Hidden || c.Train.WeightDecay != 0 {
+		return track.Result[TrainedModel]{}, fmt.Errorf("joint: adaptation with class_scale %g and weight_decay %g would move the head: both must be 0, or labels hidden", c.Objective.ClassScale, c.Train.WeightDecay)
 	}
 	dataset, err := data.Describe(c.Dataset)
 	if err != nil {

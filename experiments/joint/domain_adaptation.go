@@ -39,6 +39,7 @@ func DomainAdaptation(t tier.Tier) DomainAdaptationConfig {
 		Adapt: AdaptConfig{
 			Steps:        choose(t, []int{1, 2}, []int{50, 150}, []int{50, 150, 500}, []int{1_000, 5_000, 20_000}),
 			LearningRate: 1e-4, // the authors' for all of their trainings
+			Statistics:   StatisticsFollow,
 		},
 		Seeds: choose(t, 1, 1, 3, 3),
 	}

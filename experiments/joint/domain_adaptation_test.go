@@ -12,56 +12,59 @@ import (
 	"noisebook/pkg/train"
 )
 
-// Adaptation moves encoder and decoder; the head keeps weights and statistics to
-// the bit, in the last weights and in their average.
+// Adaptation moves encoder and decoder; the head keeps its weights to the bit, in
+// the last weights and in their average, and its statistics unless they follow
+// the target.
 func TestAdaptationLeavesTheHead(t *testing.T) {
 	e, err := goEngine()
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := tinyJoint()
-	source.Train.WeightDecay = 0.1 // would shrink the head
-	c := AdaptConfig{Steps: []int{5}, LearningRate: 0.01}.model(source, "mnist", 5)
-	net, objective, err := c.Training()
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := train.Weights{Values: net.Layout.Initialize(5), Statistics: net.Statistics.Initialize(5)}
-	for i := range before.Values {
-		before.Values[i] += 0.1 / float32(i+3) // so that no bit pattern is a round one
-	}
-	for i := range before.Statistics {
-		before.Statistics[i] += 0.1 / float32(i+3)
-	}
-	net.Initial = &before
-	batches, err := c.batches(stripes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	after, err := train.Run(t.Context(), e, net, objective, batches, [3]int{4, 4, 1}, c.Train, train.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(after.Statistics, before.Statistics) {
-		t.Error("the head's running statistics moved")
-	}
-	moved := map[bool]int{} // parameters, by whether they are the head's
-	for _, p := range net.Layout.Parameters() {
-		was := before.Values[p.Offset : p.Offset+p.Size()]
-		for _, is := range [][]float32{after.Weights, after.Average} {
-			if !slices.Equal(is[p.Offset:p.Offset+p.Size()], was) {
-				moved[strings.HasPrefix(p.Name, "head.")]++
+	for _, statistics := range []HeadStatistics{StatisticsFrozen, StatisticsFollow} {
+		source := tinyJoint()
+		source.Train.WeightDecay = 0.1 // would shrink the head
+		c := AdaptConfig{Steps: []int{5}, LearningRate: 0.01, Statistics: statistics}.model(source, "mnist", 5)
+		net, objective, err := c.Training()
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := train.Weights{Values: net.Layout.Initialize(5), Statistics: net.Statistics.Initialize(5)}
+		for i := range before.Values {
+			before.Values[i] += 0.1 / float32(i+3) // so that no bit pattern is a round one
+		}
+		for i := range before.Statistics {
+			before.Statistics[i] += 0.1 / float32(i+3)
+		}
+		net.Initial = &before
+		batches, err := c.batches(stripes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := train.Run(t.Context(), e, net, objective, batches, [3]int{4, 4, 1}, c.Train, train.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if follow := statistics == StatisticsFollow; slices.Equal(after.Statistics, before.Statistics) == follow {
+			t.Errorf("%s: the head's running statistics moved: %v", statistics, !follow)
+		}
+		moved := map[bool]int{} // parameters, by whether they are the head's
+		for _, p := range net.Layout.Parameters() {
+			was := before.Values[p.Offset : p.Offset+p.Size()]
+			for _, is := range [][]float32{after.Weights, after.Average} {
+				if !slices.Equal(is[p.Offset:p.Offset+p.Size()], was) {
+					moved[strings.HasPrefix(p.Name, "head.")]++
+				}
 			}
 		}
-	}
-	if moved[true] > 0 || moved[false] < 20 {
-		t.Errorf("%d parameters of the head moved, %d others", moved[true], moved[false])
+		if moved[true] > 0 || moved[false] < 20 {
+			t.Errorf("%s: %d parameters of the head moved, %d others", statistics, moved[true], moved[false])
+		}
 	}
 }
 
 // A shorter adaptation is the beginning of a longer one.
 func TestAdaptationsAreOneCurve(t *testing.T) {
-	a := AdaptConfig{Steps: []int{2, 5}, LearningRate: 0.01}
+	a := AdaptConfig{Steps: []int{2, 5}, LearningRate: 0.01, Statistics: StatisticsFrozen}
 	source := tinyJoint()
 	source.Train.CosineDecay, source.Train.Warmup = true, 2
 	short, long := losses(t, a.model(source, "mnist", 2)), losses(t, a.model(source, "mnist", 5))

@@ -46,6 +46,9 @@ type ModelConfig struct {
 type LabelsConfig struct {
 	Share float64 `json:"share"` // in (0, 1]; 0 means all
 	Seed  uint64  `json:"seed"`
+	// Hidden shows no label: the images pass the head, whose running statistics
+	// follow them, and the classification loss is 0.
+	Hidden bool `json:"hidden,omitempty"`
 }
 
 // Validate says what is wrong, by field.
@@ -63,6 +66,8 @@ func (c ModelConfig) Validate() error {
 		return fmt.Errorf("network.encoder_only leaves no decoder to train: set objective.diffusion_scale=0")
 	case c.Labels.partial() && c.Objective.Noisy != joint.NoisyNone:
 		return fmt.Errorf("labels.share is %g: partial labels are for objective.noisy=none", c.Labels.Share)
+	case c.Labels.Hidden && c.Network.Attributes:
+		return fmt.Errorf("labels.hidden is for classes, not attributes")
 	case c.Labels.partial() && c.Network.Attributes:
 		return fmt.Errorf("labels.share is %g: partial labels are for classes, not attributes", c.Labels.Share)
 	case c.TestImages < 0:
@@ -325,6 +330,9 @@ func (c ModelConfig) objective(model *joint.Model) (train.Objective, error) {
 		}
 	}
 	return func(p *nn.Pass, images, labels *graph.Node) (*graph.Node, []train.Term) {
+		if c.Labels.Hidden {
+			labels = graph.AddScalar(graph.ZerosLike(labels), noClass)
+		}
 		l := loss(p, images, labels)
 		var terms []train.Term
 		for _, term := range []train.Term{{Name: "diffusion", Value: l.Diffusion}, {Name: "classification", Value: l.Clean}, {Name: "noisy_classification", Value: l.Noisy}} {
@@ -335,6 +343,10 @@ func (c ModelConfig) objective(model *joint.Model) (train.Objective, error) {
 		return l.Total, terms
 	}, nil
 }
+
+// noClass is the label of an image that is not classified: no logit is its
+// target, so that loss and gradient are 0.
+const noClass = -1
 
 // drawn is a batch with uniform timesteps and noise.
 func drawn(p *nn.Pass, chain *process.DDPM, images, labels *graph.Node) joint.Batch {
