@@ -118,7 +118,7 @@ func drawAdaptation(t table.Table, caption string, provenance map[string]string)
 }
 
 func (c DomainAdaptationConfig) caption() string {
-	text := "The joint model learns on the labelled source, then denoises the target's images; its head stays as it was. Levels: classifiers trained on the source's and on the target's labels."
+	text := "The joint model learns on the labelled source, then denoises the target's images; the weights of its head stay. Levels: classifiers trained on the source's and on the target's labels."
 	for i, source := range c.Datasets {
 		if source == c.Targets[i] {
 			text += " Where source and target are one data set nothing is adapted to: that proves the plumbing alone."
