@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"noisebook/experiments"
-	"noisebook/pkg/data"
 	"noisebook/pkg/track"
 )
 
@@ -25,8 +23,8 @@ type AdaptConfig struct {
 type HeadStatistics string
 
 const (
-	StatisticsFrozen HeadStatistics = "frozen" // they keep the source's
-	StatisticsFollow HeadStatistics = "follow" // the target's images pass the head without a loss, as in the authors' code
+	StatisticsFrozen HeadStatistics = "frozen"    // they keep the source's
+	StatisticsFollow HeadStatistics = "following" // the target's images pass the head without a loss, as images without labels do in the authors' code
 )
 
 // Validate says what is wrong, by field.
@@ -50,6 +48,19 @@ func (a AdaptConfig) Validate() error {
 	return nil
 }
 
+// last is the length that is judged.
+func (a AdaptConfig) last() int { return a.Steps[len(a.Steps)-1] }
+
+// otherwise makes the other choice of the head's statistics.
+func (a AdaptConfig) otherwise() AdaptConfig {
+	if a.Statistics == StatisticsFollow {
+		a.Statistics = StatisticsFrozen
+	} else {
+		a.Statistics = StatisticsFollow
+	}
+	return a
+}
+
 // model is the training on the target of a source's model. Weight decay would
 // shrink the head, which must stay as it is.
 func (a AdaptConfig) model(source ModelConfig, target string, steps int) ModelConfig {
@@ -71,7 +82,7 @@ func (c ModelConfig) Adapt(ctx context.Context, store *track.Store, source track
 	if c.Objective.ClassScale != 0 && !c.Labels.Hidden || c.Train.WeightDecay != 0 {
 		return track.Result[TrainedModel]{}, fmt.Errorf("joint: adaptation with class_scale %g and weight_decay %g would move the head: both must be 0, or labels hidden", c.Objective.ClassScale, c.Train.WeightDecay)
 	}
-	dataset, err := data.Describe(c.Dataset)
+	inputs, err := c.data(source)
 	if err != nil {
 		return track.Result[TrainedModel]{}, err
 	}
@@ -83,5 +94,5 @@ func (c ModelConfig) Adapt(ctx context.Context, store *track.Store, source track
 			}
 			return c.train(ctx, job, &weights)
 		}}
-	return track.Do(ctx, store, stage, c, append(experiments.DatasetInputs(dataset), source)...)
+	return track.Do(ctx, store, stage, c, inputs...)
 }

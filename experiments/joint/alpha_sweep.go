@@ -76,7 +76,7 @@ func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experime
 			inputs = append(inputs, scores)
 		}
 	}
-	result, err := keepTable(ctx, store, alphaSweepID, 2, c, t, inputs...)
+	result, err := keepTable(ctx, store, alphaSweepID, c, t, inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

@@ -150,24 +150,21 @@ func TestRowsShowTheirClass(t *testing.T) {
 	}
 }
 
-// Numbers of another dataset or network are never called reproduced.
+// Numbers of another dataset or network are never called reproduced, nor are
+// those of a training without the authors' augmentation.
 func TestUnconditionalNumbers(t *testing.T) {
 	s := table.New("fid", "precision", "recall")
 	if err := s.Append(7.9, 0.65, 0.57); err != nil { // the paper has 7.9, 69.9 % and 56.4 % on CIFAR-10
 		t.Fatal(err)
 	}
-	for at, want := range map[tier.Tier][]claim.Verdict{
-		tier.Quick: {claim.NotComparable, claim.NotComparable, claim.NotComparable},
-		tier.CPU:   {claim.NotComparable, claim.NotComparable, claim.NotComparable},
-		tier.Paper: {claim.Reproduced, claim.Differs, claim.Reproduced},
-	} {
+	for _, at := range []tier.Tier{tier.Quick, tier.CPU, tier.Paper} {
 		judgements := Unconditional(at).judge(s)
-		if len(judgements) != len(want) {
+		if len(judgements) != 3 {
 			t.Fatalf("tier %s: %d judgements", at, len(judgements))
 		}
-		for i, j := range judgements {
-			if j.Verdict != want[i] || (j.Reason == "") != (at == tier.Paper) || j.Reported == nil {
-				t.Errorf("tier %s, %s: %s (%s), want %s", at, j.Claim, j.Verdict, j.Reason, want[i])
+		for _, j := range judgements {
+			if j.Verdict != claim.NotComparable || !strings.Contains(j.Reason, "augmented") || j.Reported == nil {
+				t.Errorf("tier %s, %s: %s (%s)", at, j.Claim, j.Verdict, j.Reason)
 			}
 		}
 	}

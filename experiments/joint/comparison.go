@@ -162,8 +162,12 @@ var units = map[string]unit{
 	"target_rate_pct": {"shows its target, %", figure.Higher, 0},
 }
 
+// augmented tells the authors' classifier branch from ours: theirs sees cropped,
+// rotated, recoloured and mixed images.
+const augmented = ", classifier branch augmented"
+
 // paperSetting is the authors' model of the number's dataset and, for what
-// compares images, the Inception network.
+// compares images, the Inception network and 5,000 samples.
 func paperSetting(v claim.ReportedValue) (claim.Setting, error) {
 	dataset, err := ourDataset(v.Dataset)
 	if err != nil {
@@ -174,8 +178,12 @@ func paperSetting(v claim.ReportedValue) (claim.Setting, error) {
 		return claim.Setting{}, err
 	}
 	setting := claim.Setting{Dataset: dataset, Model: describe(model)}
+	switch v.Method { // what was trained with a classifier branch of the authors'
+	case methodClassifier, methodJoint, methodConditional:
+		setting.Model += augmented
+	}
 	if v.Metric != "accuracy_pct" {
-		setting.Features = InceptionFeatures.Title()
+		setting.Features, setting.Samples = InceptionFeatures.Title(), 5000
 	}
 	return setting, nil
 }

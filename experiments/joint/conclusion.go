@@ -27,7 +27,7 @@ func conclude[C any](ctx context.Context, store *track.Store, of conclusion, c c
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	result, err := keepTable(ctx, store, of.id, 1, config, t, of.inputs...)
+	result, err := keepTable(ctx, store, of.id, config, t, of.inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

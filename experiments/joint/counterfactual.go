@@ -175,7 +175,7 @@ func (x explanations) run(ctx context.Context, store *track.Store) (experiments.
 		datasets, inputs = append(datasets, found), append(inputs, found.scores)
 		t.Rows = append(t.Rows, found.scores.Value.Table.Rows...)
 	}
-	result, err := keepTable(ctx, store, x.id, 1, x.ExplanationConfig, t, inputs...)
+	result, err := keepTable(ctx, store, x.id, x.ExplanationConfig, t, inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

@@ -38,7 +38,11 @@ func (c ModelConfig) testLogits(ctx context.Context, store *track.Store, trained
 		})
 		return Logits{values}, err
 	}}
-	return track.Do(ctx, store, stage, c, trained)
+	inputs, err := c.data(trained)
+	if err != nil {
+		return track.Result[Logits]{}, err
+	}
+	return track.Do(ctx, store, stage, c, inputs...)
 }
 
 // judge gives a trained model's logits [N, K] of clean images.
@@ -100,7 +104,11 @@ func (c OriginalsConfig) originals(ctx context.Context, store *track.Store, logi
 		}
 		return c.pick(ctx, job, values)
 	}}
-	return track.Do(ctx, store, stage, c, logits)
+	inputs, err := c.Model.data(logits)
+	if err != nil {
+		return track.Result[Originals]{}, err
+	}
+	return track.Do(ctx, store, stage, c, inputs...)
 }
 
 func (c OriginalsConfig) pick(ctx context.Context, job *track.Job, logits *mat.Dense) (Originals, error) {
@@ -225,11 +233,13 @@ func (g *generator) explain(ctx context.Context, job *track.Job, store *track.St
 			sampler.Noised(first, x, rand.New(rand.NewPCG(c.Seed, uint64(from+i))).NormFloat64)
 		}
 		data.Pixels(noised[from*size:(from+n)*size], start[:n*size])
+		extra, free := g.extra(step, aims[from*width:(from+n)*width])
 		x, err := sampler.Run(ctx, sample.Draw{
-			Weights: g.weights[0], Statistics: g.weights[1], Extra: g.extra(step, aims[from*width:(from+n)*width]),
+			Weights: g.weights[0], Statistics: g.weights[1], Extra: extra,
 			Seed: c.Seed + uint64(from)<<32, Start: start, First: first,
 			Progress: func(i, of int) { job.Progress(from*(of-first)+n*(i-first), set.Len()*(of-first), nil) },
 		})
+		free()
 		if err != nil {
 			return Counterfactuals{}, err
 		}

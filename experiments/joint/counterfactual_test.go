@@ -170,7 +170,7 @@ func TestCounterfactualClaims(t *testing.T) {
 	}
 }
 
-// The paper's 98 % are judged on its cells, at its tier and size alone.
+// The paper's 98 % are of an augmented training, on its cells and at its size: nothing here is compared with it yet.
 func TestMalariaAccuracy(t *testing.T) {
 	paper, err := CounterfactualMalaria(tier.Paper).Model("malaria")
 	if err != nil {
@@ -186,8 +186,7 @@ func TestMalariaAccuracy(t *testing.T) {
 		accuracy float64
 		want     claim.Verdict
 	}{
-		{tier.Paper, paper, 0.978, claim.Reproduced},
-		{tier.Paper, paper, 0.9, claim.Differs},
+		{tier.Paper, paper, 0.978, claim.NotComparable},
 		{tier.Paper, few, 0.98, claim.NotComparable},
 		{tier.CPU, few, 0.98, claim.NotComparable},
 		{tier.Smoke, few, 0.98, claim.NotRun},

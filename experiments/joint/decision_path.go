@@ -123,7 +123,7 @@ func (c DecisionPathConfig) Run(ctx context.Context, store *track.Store) (experi
 			}
 		}
 	}
-	result, err := keepTable(ctx, store, decisionPathID, 1, c, t, inputs...)
+	result, err := keepTable(ctx, store, decisionPathID, c, t, inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

@@ -15,7 +15,7 @@ func (c DecisionPathConfig) judge(t table.Table, classes []string) []claim.Judge
 		{Claim: "larger α reaches the target sooner: the t from which its mean probability stays above a half rises with α", Check: decidedSooner},
 		{Claim: fmt.Sprintf("some classes are decided later than others: at α = %g the last a tenth of the path or more after the first", c.ClassAlpha), Check: c.classesDiffer},
 	}
-	if d := c.Model.Dataset; d == "cifar-10" || strings.HasPrefix(d, "cifar-10-") { // or a variant
+	if name, err := paperDataset(c.Model.Dataset); err == nil && name == "CIFAR-10" { // or a variant
 		late := classes[lateClass]
 		shapes = append(shapes, claim.Shape{Claim: fmt.Sprintf("class %d (%s) is among the last three to be decided", lateClass, late),
 			Check: func(t table.Table) (claim.Evidence, error) { return c.amongTheLast(t, late, 3) }})
@@ -91,6 +91,15 @@ func (c DecisionPathConfig) amongTheLast(t table.Table, name string, count int) 
 	place := slices.IndexFunc(classes, func(d decidedClass) bool { return d.name == name })
 	if place < 0 {
 		return claim.Evidence{}, fmt.Errorf("the table has no class %q", name)
+	}
+	undecided := 0
+	for _, d := range classes {
+		if d.from == neverDecided {
+			undecided++
+		}
+	}
+	if classes[place].from == neverDecided && undecided > count {
+		return claim.Evidence{}, fmt.Errorf("%s and %d other classes are never decided: longer training or another class_alpha may tell them apart", name, undecided-1)
 	}
 	return claim.Evidence{Holds: place >= len(classes)-count, Value: float64(place + 1),
 		Detail: fmt.Sprintf("%s is number %d of %d to be decided, %s", name, place+1, len(classes), decidedInWords(classes[place].from))}, nil

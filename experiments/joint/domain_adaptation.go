@@ -126,7 +126,7 @@ func adaptationSetting(v claim.ReportedValue) (claim.Setting, error) {
 		return claim.Setting{}, err
 	}
 	to, err := ourDataset(target)
-	return claim.Setting{Dataset: pair{source: ModelConfig{Dataset: from}, target: to}.name()}, err
+	return claim.Setting{Dataset: pair{source: ModelConfig{Dataset: from}, target: to}.name(), Model: smallerUnstated}, err
 }
 
 // upperBound is the classifier that sees the target's labels, with the source's encoder.
@@ -150,13 +150,18 @@ func (c DomainAdaptationConfig) pairs(seed uint64) ([]pair, error) {
 	return out, nil
 }
 
-// models are the networks of one seed.
+// models are all trainings and adaptations.
 func (c DomainAdaptationConfig) models() []ModelConfig {
 	var out []ModelConfig
-	pairs, _ := c.pairs(1) // a valid config has them
-	for _, p := range pairs {
-		last := c.Adapt.Steps[len(c.Adapt.Steps)-1]
-		out = append(out, p.source, p.source.Classifier(), p.upperBound(), c.Adapt.model(p.source, p.target, last))
+	for seed := range uint64(c.Seeds) {
+		pairs, _ := c.pairs(seed + 1) // a valid config has them
+		for _, p := range pairs {
+			out = append(out, p.source, p.source.Classifier(), p.upperBound())
+			for _, steps := range c.Adapt.Steps {
+				out = append(out, c.Adapt.model(p.source, p.target, steps))
+			}
+			out = append(out, c.Adapt.otherwise().model(p.source, p.target, c.Adapt.last()))
+		}
 	}
 	return out
 }
@@ -190,7 +195,7 @@ func (c DomainAdaptationConfig) Run(ctx context.Context, store *track.Store) (ex
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	result, err := keepTable(ctx, store, domainAdaptationID, 1, c, t, a.inputs...)
+	result, err := keepTable(ctx, store, domainAdaptationID, c, t, a.inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
@@ -274,6 +279,15 @@ func (a *adaptations) measure(ctx context.Context, store *track.Store, p pair, a
 		if err := a.add(p, methodJoint, condition, steps, adapted.Value.Accuracy, adapted.Value.TestImages, adapted); err != nil {
 			return err
 		}
+	}
+	other := adapt.otherwise()
+	adapted, err := other.model(p.source, p.target, other.last()).Adapt(ctx, store, joint)
+	if err != nil {
+		return err
+	}
+	method := fmt.Sprintf("Joint, head statistics %s", other.Statistics)
+	if err := a.add(p, method, "", other.last(), adapted.Value.Accuracy, adapted.Value.TestImages, adapted); err != nil {
+		return err
 	}
 	_, err = onTarget(methodTarget, p.upperBound())
 	return err

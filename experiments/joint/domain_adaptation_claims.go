@@ -50,7 +50,7 @@ func aheadOnEveryPair(higher, lower string, least float64) func(table.Table) (cl
 			smallest = min(smallest, margin)
 			details = append(details, fmt.Sprintf("%s: %.1f against %.1f", s.keys[0], s.means[higher], s.means[lower]))
 		}
-		return claim.Evidence{Holds: smallest > least, Value: smallest, Detail: strings.Join(details, "; ")}, nil
+		return claim.Evidence{Holds: smallest > 0 && smallest >= least, Value: smallest, Detail: strings.Join(details, "; ")}, nil
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"noisebook/experiments"
-	"noisebook/pkg/data"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/track"
 )
@@ -28,7 +27,7 @@ type Evaluated struct {
 // answers from the store. The model has this config's network and may come from
 // another dataset.
 func (c ModelConfig) Evaluate(ctx context.Context, store *track.Store, trained track.Result[TrainedModel]) (track.Result[Evaluated], error) {
-	dataset, err := data.Describe(c.Dataset)
+	inputs, err := c.data(trained)
 	if err != nil {
 		return track.Result[Evaluated]{}, err
 	}
@@ -51,5 +50,5 @@ func (c ModelConfig) Evaluate(ctx context.Context, store *track.Store, trained t
 			return Evaluated{Accuracy: share, TestImages: test.Len()}, err
 		}}
 	config := EvaluateConfig{Dataset: c.Dataset, Network: c.Network, Resize: c.Resize, TestImages: c.TestImages}
-	return track.Do(ctx, store, stage, config, append(experiments.DatasetInputs(dataset), trained)...)
+	return track.Do(ctx, store, stage, config, inputs...)
 }

@@ -10,6 +10,7 @@ import (
 
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
+	"noisebook/pkg/sample"
 	"noisebook/pkg/table"
 	"noisebook/pkg/tier"
 	"noisebook/pkg/track"
@@ -44,6 +45,9 @@ func (c GenerationConfig) Validate() error {
 	}
 	if err := positive("alpha", c.Alpha); err != nil {
 		return err
+	}
+	if c.Sampler.Method == sample.DDIM && c.Sampler.Eta == 0 {
+		return fmt.Errorf("sampler.method is ddim with eta 0: classifier guidance moves a step by its variance, which is 0; set sampler.eta or take ancestral steps")
 	}
 	return positive("gradient_scale", c.GradientScale)
 }

@@ -102,7 +102,7 @@ func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome,
 			}
 		}
 	}
-	result, err := keepTable(ctx, store, g.id, 2, g.GridConfig, t, inputs...)
+	result, err := keepTable(ctx, store, g.id, g.GridConfig, t, inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

@@ -82,7 +82,7 @@ func (c LabelsConfig) partial() bool { return c.Share > 0 && c.Share < 1 }
 // Joint is the joint model with the clean objective: the text's default.
 func (c ModelConfig) Joint() ModelConfig {
 	c.Network.EncoderOnly = false
-	c.Objective.DiffusionScale, c.Objective.Noisy = 1, joint.NoisyNone
+	c.Objective.Noisy = joint.NoisyNone
 	return c
 }
 
@@ -150,17 +150,23 @@ type TrainedModel struct {
 
 const (
 	trainStage   = "joint/train"
-	trainVersion = 3 // classifiers alone, attributes and partial labels
+	trainVersion = 4 // the moving average of an unmoved weight stays equal to the bit
 )
 
 // Fit trains the model, or answers from the store.
 func (c ModelConfig) Fit(ctx context.Context, store *track.Store) (track.Result[TrainedModel], error) {
 	stage := track.Stage[ModelConfig, TrainedModel]{Name: trainStage, Version: trainVersion, Run: trainModel}
-	dataset, err := data.Describe(c.Dataset)
+	inputs, err := c.data()
 	if err != nil {
 		return track.Result[TrainedModel]{}, err
 	}
-	return track.Do(ctx, store, stage, c, experiments.DatasetInputs(dataset)...)
+	return track.Do(ctx, store, stage, c, inputs...)
+}
+
+// data are the files of the model's dataset as inputs of a stage, with others.
+func (c ModelConfig) data(others ...track.Input) ([]track.Input, error) {
+	dataset, err := data.Describe(c.Dataset)
+	return append(experiments.DatasetInputs(dataset), others...), err
 }
 
 func trainModel(ctx context.Context, job *track.Job, c ModelConfig) (TrainedModel, error) {

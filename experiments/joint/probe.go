@@ -133,7 +133,9 @@ func headLogits(e *engine.Engine, net train.Network, head joint.Head, w train.We
 	}
 	defer program.Finalize()
 	images := len(z.labels)
-	outputs, err := program.Call(w.Values, w.Statistics, tensors.FromFlatDataAndDimensions(z.values, images, z.width))
+	features := tensors.FromFlatDataAndDimensions(z.values, images, z.width)
+	defer features.FinalizeAll()
+	outputs, err := program.Call(w.Values, w.Statistics, features)
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,7 @@ func (c ProbeTimestepsConfig) Run(ctx context.Context, store *track.Store) (expe
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	prober := &timestepProber{trained: trained, parts: map[uint64][2]data.Split{}}
+	prober := &timestepProber{trained: trained, files: description, parts: map[uint64][2]data.Split{}}
 	defer prober.close()
 
 	t := table.New(probeColumns...)
@@ -129,7 +129,7 @@ func (c ProbeTimestepsConfig) Run(ctx context.Context, store *track.Store) (expe
 			}
 		}
 	}
-	result, err := keepTable(ctx, store, probeTimestepsID, 1, c, t, inputs...)
+	result, err := keepTable(ctx, store, probeTimestepsID, c, t, inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

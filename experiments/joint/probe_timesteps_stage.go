@@ -93,6 +93,7 @@ func depthName(b features.Block) string {
 // images of a seed once.
 type timestepProber struct {
 	trained  track.Result[TrainedModel]
+	files    data.Description
 	dataset  *data.Dataset
 	unet     features.UNet
 	compiled *features.CompiledUNet
@@ -108,7 +109,7 @@ func (p *timestepProber) close() {
 // probe answers from the store or measures.
 func (p *timestepProber) probe(ctx context.Context, store *track.Store, c TimestepProbeConfig) (track.Result[TimestepProbes], error) {
 	stage := track.Stage[TimestepProbeConfig, TimestepProbes]{Name: "joint/timestep-probe", Version: 1, Run: p.run}
-	return track.Do(ctx, store, stage, c, p.trained)
+	return track.Do(ctx, store, stage, c, append(experiments.DatasetInputs(p.files), p.trained)...)
 }
 
 func (p *timestepProber) run(ctx context.Context, job *track.Job, c TimestepProbeConfig) (TimestepProbes, error) {

@@ -66,7 +66,7 @@ func (c ReferenceConfig) Fit(ctx context.Context, store *track.Store) (track.Res
 	if err != nil {
 		return track.Result[Reference]{}, err
 	}
-	stage := track.Stage[ReferenceConfig, Reference]{Name: "features/lenet", Version: 1, Run: fitReference}
+	stage := track.Stage[ReferenceConfig, Reference]{Name: "features/lenet", Version: 2, Run: fitReference}
 	c.Network = ""
 	return track.Do(ctx, store, stage, c, experiments.DatasetInputs(dataset)...)
 }

@@ -20,6 +20,8 @@ import (
 // SampleConfig is one set of samples of a trained model. Image i aims at class
 // i mod K, or at all attributes of a training image that the seed draws.
 type SampleConfig struct {
+	// Dataset is whose images' attributes are aimed at; empty where classes are.
+	Dataset string        `json:"dataset,omitempty"`
 	Network joint.Config  `json:"network"`
 	Chain   ChainConfig   `json:"chain"`
 	Sampler sample.Config `json:"sampler"`
@@ -102,6 +104,13 @@ func (g *generator) sample(ctx context.Context, store *track.Store, guide Guide,
 		Guide: guide, Count: count, Batch: g.batch, Seed: seed,
 	}
 	inputs := []track.Input{g.trained}
+	if g.config.Network.Attributes {
+		config.Dataset = g.config.Dataset
+		var err error
+		if inputs, err = g.config.data(inputs...); err != nil {
+			return track.Result[Samples]{}, err
+		}
+	}
 	if guide.By == GuidedByClassifier {
 		if g.classifier == nil {
 			return track.Result[Samples]{}, fmt.Errorf("joint: samples of %s are to be guided by a classifier and have none", g.config.title())
@@ -115,7 +124,7 @@ func (g *generator) sample(ctx context.Context, store *track.Store, guide Guide,
 func (g *generator) run(ctx context.Context, job *track.Job, c SampleConfig) (Samples, error) {
 	aims := targets(c.Count, c.Network.Classes)
 	if c.Network.Attributes {
-		dataset, err := experiments.LoadDataset(ctx, job, g.config.Dataset)
+		dataset, err := experiments.LoadDataset(ctx, job, c.Dataset)
 		if err != nil {
 			return Samples{}, err
 		}
@@ -140,11 +149,13 @@ func (g *generator) draw(ctx context.Context, job *track.Job, c SampleConfig, ai
 	pixels := make([]uint8, c.Count*size)
 	for from := 0; from < c.Count; from += c.Batch {
 		n := min(c.Batch, c.Count-from)
+		extra, free := g.extra(c, aims[from*width:(from+n)*width])
 		x, err := sampler.Run(ctx, sample.Draw{
-			Weights: g.weights[0], Statistics: g.weights[1], Extra: g.extra(c, aims[from*width:(from+n)*width]),
+			Weights: g.weights[0], Statistics: g.weights[1], Extra: extra,
 			Seed:     c.Seed + uint64(from)<<32,
 			Progress: func(i, of int) { job.Progress(from*of+n*i, c.Count*of, nil) },
 		})
+		free()
 		if err != nil {
 			return Samples{}, err
 		}
@@ -160,18 +171,23 @@ func (g *generator) draw(ctx context.Context, job *track.Job, c SampleConfig, ai
 	return s, err
 }
 
-// extra are the inputs of a guide for a batch, which may be short of targets.
-func (g *generator) extra(c SampleConfig, aims []int32) []*tensors.Tensor {
+// extra are the inputs of a guide for a batch, which may be short of targets, and
+// what frees those that are the batch's own.
+func (g *generator) extra(c SampleConfig, aims []int32) (inputs []*tensors.Tensor, free func()) {
 	if c.Guide.By == GuidedByNothing {
-		return nil
+		return nil, func() {}
 	}
 	padded := make([]int32, c.Batch*targetWidth(c.Network))
 	copy(padded, aims)
-	inputs := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(padded, targetDims(c.Network, c.Batch)...), tensors.FromScalar(float32(c.Guide.Scale))}
+	aim, scale := tensors.FromFlatDataAndDimensions(padded, targetDims(c.Network, c.Batch)...), tensors.FromScalar(float32(c.Guide.Scale))
+	inputs = []*tensors.Tensor{aim, scale}
 	if c.Guide.By == GuidedByClassifier {
 		inputs = append(inputs, g.classifier.weights...)
 	}
-	return inputs
+	return inputs, func() {
+		aim.FinalizeAll()
+		scale.FinalizeAll()
+	}
 }
 
 // prepare loads the weights and compiles the step that is needed.

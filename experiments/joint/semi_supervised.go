@@ -79,12 +79,15 @@ func (c SemiSupervisedConfig) shares(m ModelConfig) []float64 {
 	return c.Shares
 }
 
-// models are the networks; shares and seeds do not change them.
+// models are all trainings but the probes'.
 func (c SemiSupervisedConfig) models() []ModelConfig {
 	var out []ModelConfig
 	for _, name := range c.Datasets {
 		m, _ := c.Model(name) // a valid config has it
-		out = append(out, m.Classifier(), m.DDGM(), m.Joint())
+		out = append(out, m.DDGM())
+		for range c.Seeds * len(c.shares(m)) { // shares and seeds do not change a step
+			out = append(out, m.Classifier(), m.Joint())
+		}
 	}
 	return out
 }
@@ -110,7 +113,7 @@ func (c SemiSupervisedConfig) Run(ctx context.Context, store *track.Store) (expe
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	result, err := keepTable(ctx, store, semiSupervisedID, 1, c, t, l.inputs...)
+	result, err := keepTable(ctx, store, semiSupervisedID, c, t, l.inputs...)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
@@ -220,7 +223,7 @@ func (l fewLabels) table() (table.Table, error) {
 // size of its smaller networks.
 func semiSetting(v claim.ReportedValue) (claim.Setting, error) {
 	dataset, err := ourDataset(v.Dataset)
-	return claim.Setting{Dataset: dataset}, err
+	return claim.Setting{Dataset: dataset, Model: smallerUnstated}, err
 }
 
 func (c SemiSupervisedConfig) outcome(result track.Result[tableResult], l fewLabels) (experiments.Outcome, error) {

@@ -2,6 +2,9 @@ package joint
 
 import "noisebook/pkg/tier"
 
+// smallerUnstated is the paper's model in the appendix's experiments.
+const smallerUnstated = "smaller, size not stated"
+
 // smaller is the suite of the appendix's experiments, which train a model for
 // every share of labels and for every domain. The paper's use smaller
 // architectures there, of a size that it does not state (§A.1, §A.2); at its tier

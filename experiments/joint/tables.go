@@ -1,7 +1,10 @@
 package joint
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"fmt"
 
 	"noisebook/pkg/table"
 	"noisebook/pkg/track"
@@ -13,9 +16,15 @@ type tableResult struct {
 }
 
 // keepTable makes an artifact's finished table a run of its own, with the runs
-// that it was read from as inputs. The version rises when a column's meaning does.
-func keepTable[C any](ctx context.Context, store *track.Store, id string, version int, c C, t table.Table, inputs ...track.Input) (track.Result[tableResult], error) {
-	stage := track.Stage[C, tableResult]{Name: id, Version: version,
+// that it was read from as inputs. Its own content is one too: it also holds what
+// the paper reports and what we say of the difference, which are in no run.
+func keepTable[C any](ctx context.Context, store *track.Store, id string, c C, t table.Table, inputs ...track.Input) (track.Result[tableResult], error) {
+	var csv bytes.Buffer
+	if err := t.WriteCSV(&csv); err != nil {
+		return track.Result[tableResult]{}, err
+	}
+	content := track.DatasetInput(track.Dataset{Name: "table", Checksum: fmt.Sprintf("%x", sha256.Sum256(csv.Bytes()))})
+	stage := track.Stage[C, tableResult]{Name: id, Version: 3,
 		Run: func(context.Context, *track.Job, C) (tableResult, error) { return tableResult{t}, nil }}
-	return track.Do(ctx, store, stage, c, inputs...)
+	return track.Do(ctx, store, stage, c, append(inputs[:len(inputs):len(inputs)], content)...)
 }

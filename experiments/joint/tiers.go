@@ -24,7 +24,7 @@ func sweptAlphas(t tier.Tier) []float64 {
 
 // conditionalAlpha is the step size of conditional samples at a tier where the
 // paper names none: the paper's tier takes one of its good range, the small
-// network the one with the lowest FID in its own sweep.
+// network the one with the lowest FID in the grey model's sweep.
 func conditionalAlpha(t tier.Tier) float64 { return choose[float64](t, 100, 10, 10, 250) }
 
 // Setup is what the sampling artifacts share. With equal setups they share the
@@ -134,6 +134,7 @@ func CelebA() ModelConfig {
 func AuthorsCode(c ModelConfig) ModelConfig {
 	c.Chain.First = process.JointFirst
 	c.Objective.Noisy = joint.NoisyReplace
+	c.Train.EMADecay = 0 // the average is never saved
 	if c.Network.UNet.ImageSize == 28 {
 		c.Network.UNet.AttentionAt = []int{1}
 	}
@@ -155,7 +156,6 @@ func small(c ModelConfig, t tier.Tier) ModelConfig {
 	u.Patch, u.Multipliers, u.AttentionAt, u.Dropout = 2, []int{1, 2}, []int{2}, 0
 	u.Width, u.Blocks, u.NormGroups = choose(t, 8, 32, 32, 0), 1, choose(t, 4, 8, 8, 0)
 	c.Network.HeadDropout = 0.2
-	c.Objective.Noisy = joint.NoisyReplace
 	c.Train = train.Config{
 		Steps: choose(t, 3, 500, 4000, 0), Batch: choose(t, 16, 64, 64, 0),
 		LearningRate: 1e-3, Warmup: choose(t, 1, 50, 200, 0), CosineDecay: true, ClipNorm: 1,

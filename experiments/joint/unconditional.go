@@ -48,35 +48,29 @@ func (c UnconditionalConfig) Run(ctx context.Context, store *track.Store) (exper
 	}.run(ctx, store)
 }
 
-// judge sets the picture's set beside tab2's numbers of the joint model.
+// judge sets the picture's set beside tab2's numbers of the joint model, if the
+// paper has any for its dataset.
 func (c UnconditionalConfig) judge(t table.Table) []claim.Judgement {
-	paper, known := map[string]struct {
-		dataset string
-		model   ModelConfig
-	}{"fashion-mnist": {"FashionMNIST", FashionMNIST()}, "cifar-10": {"CIFAR-10", CIFAR10()}}[c.Model.Dataset]
-	if !known {
-		return nil // the paper has no numbers for it
+	dataset, err := paperDataset(c.Model.Dataset)
+	if err != nil {
+		return nil
 	}
-	var judgements []claim.Judgement
+	beside := comparison{artifact: "tab2", at: c.Tier}
 	for _, m := range []struct {
-		column, metric, claim string
-		scale, tolerance      float64
-	}{
-		{"fid", "fid", "FID of unconditional samples (tab2)", 1, 1},
-		{"precision", "precision_pct", "precision of unconditional samples (tab2)", 100, 2},
-		{"recall", "recall_pct", "recall of unconditional samples (tab2)", 100, 2},
-	} {
-		reported, err := claim.Reported("joint", "tab2", paper.dataset, "Joint", "", m.metric)
-		if err != nil {
-			continue
-		}
+		column, metric string
+		scale          float64
+	}{{"fid", "fid", 1}, {"precision", "precision_pct", 100}, {"recall", "recall_pct", 100}} {
 		values, err := t.Floats(m.column)
 		if err != nil || len(values) == 0 {
 			continue
 		}
-		number := claim.Number{Claim: m.claim, Reported: reported.Value, Tolerance: m.tolerance,
-			Setting: claim.Setting{Dataset: c.Model.Dataset, Features: InceptionFeatures.Title(), Model: describe(paper.model)}}
-		judgements = append(judgements, number.Judge(c.Tier, m.scale*values[0], c.setting()))
+		beside.measured = append(beside.measured, measurement{
+			Dataset: dataset, Method: methodJoint, Metric: m.metric, Value: m.scale * values[0], Setting: c.setting(),
+		})
+	}
+	judgements, err := beside.judge()
+	if err != nil {
+		return nil
 	}
 	return judgements
 }

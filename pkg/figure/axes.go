@@ -25,10 +25,10 @@ type axis struct {
 
 // share is how far along the axis a value lies, from 0 to 1.
 func (a axis) share(value float64) vg.Length {
-	if a.log {
-		return vg.Length(math.Log(value/a.low) / math.Log(a.high/a.low))
-	}
 	share := vg.Length((value - a.low) / (a.high - a.low))
+	if a.log {
+		share = vg.Length(math.Log(value/a.low) / math.Log(a.high/a.low))
+	}
 	if a.reversed {
 		return 1 - share
 	}

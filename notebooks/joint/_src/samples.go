@@ -17,7 +17,7 @@
 //
 // **The claim.** A joint model still makes good unconditional samples. The paper's figure shows CIFAR-10, CIFAR-100 and CelebA; its table 2 has the
 // numbers. Without guidance the joint model has a somewhat higher FID there than the same network trained for diffusion alone,
-// except on CIFAR-100: the second job costs a little.
+// except on CIFAR-100: the second job costs a little. Tier paper of this notebook makes the CIFAR-10 part.
 //
 // **How to read the picture.** These are the first samples of the seed, none left out. Look for variety first (are there shoes, bags, shirts, trousers?),
 // then for symmetry: a network that only learned texture draws two different sleeves.

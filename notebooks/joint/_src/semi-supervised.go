@@ -16,7 +16,7 @@
 // model learns to denoise *all* images, and what its encoder learns there serves the head that sees the few labels.
 //
 // With few labels most batches hold hardly one. So the paper collects labelled images of successive batches in a **label buffer**: when as many as a batch
-// have come together they are classified once, and the buffer is emptied. Until then the classification loss is 0, and the model trains as a plain DDGM
+// have come together they are classified once and leave the buffer. Until then the classification loss is 0, and the model trains as a plain DDGM
 // does.
 //
 // Three methods meet, on 100 %, 10 %, 5 % and 1 % of the labels:
