@@ -109,7 +109,7 @@ notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "Every dire
 // %% [markdown]
 // ## One picture of the trade
 //
-// The harder one pushes, the more images flip and the more of each is redrawn. A good explanation lies in the upper left corner of this plot: it flips the decision and changes little.
+// The harder one pushes, the more images flip and the more of each is redrawn. A good step size is one at which the upper curve has risen and the lower one has not yet.
 
 // %%
 import (
@@ -120,11 +120,12 @@ import (
 //gonb:%%
 defer notebook.Catch()
 result := newest()
-notebook.Show(notebook.Must(figure.Curves(result.Value.Table, figure.CurvesSpec{
-	X: "l1", Y: "external_flip_rate", Group: "from", Panel: "seed",
-	Title:  "Flips against what they change",
-	XLabel: "mean change of a pixel", YLabel: "flipped for another classifier", GroupLabel: "original",
-	Caption:    "A point a step size, controls included.",
+long := notebook.Must(result.Value.Table.Melt("external_flip_rate", "l1"))
+notebook.Show(notebook.Must(figure.Curves(long, figure.CurvesSpec{
+	X: "alpha", Y: "value", Group: "from", Panel: "metric", Seed: "seed", Scale: figure.Even,
+	Title:  "Flips, and what they change",
+	XLabel: "step size α", GroupLabel: "original",
+	Caption:    "Flips for a classifier that was trained alone; the mean absolute change of a pixel. Controls included.",
 	Provenance: map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": tier.String()},
 })))
 
