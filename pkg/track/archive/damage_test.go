@@ -140,6 +140,21 @@ func TestCraftedArchivesAreRefused(t *testing.T) {
 	}
 }
 
+// unpacked is what an archive compresses.
+func unpacked(t *testing.T, archive []byte) []byte {
+	t.Helper()
+	decoder, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer decoder.Close()
+	content, err := decoder.DecodeAll(archive, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
 // Wherever an archive is cut or a byte of it is another one, nothing is imported.
 func TestDamagedArchivesAreRefused(t *testing.T) {
 	source, store := newStore(t), newStore(t)
@@ -148,15 +163,14 @@ func TestDamagedArchivesAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const unusedBit = 4 // where Zstandard's format has a bit without a meaning
 	step := max(1, len(whole)/60)
 	for at := 0; at < len(whole); at += step {
 		changed := bytes.Clone(whole)
 		changed[at] ^= 0x10
 		for what, archive := range map[string][]byte{"cut": whole[:at], "changed": changed} {
 			err := importBytes(t, store, archive)
-			if err == nil && what == "changed" && at == unusedBit {
-				store = newStore(t)
+			if err == nil && what == "changed" && bytes.Equal(unpacked(t, changed), unpacked(t, whole)) {
+				store = newStore(t) // Zstandard has bits that change nothing of what it holds
 				continue
 			}
 			if err == nil || strings.Contains(err.Error(), "\n") {
