@@ -209,7 +209,7 @@ func (g *generator) explain(ctx context.Context, job *track.Job, store *track.St
 	if err != nil {
 		return Counterfactuals{}, err
 	}
-	step := SampleConfig{Network: c.Network, Chain: c.Chain, Sampler: c.Sampler, Guide: c.Guide, Batch: c.Batch}
+	step := SampleConfig{Network: c.Network, Chain: c.Chain, Sampler: c.Sampler, Guide: c.Guide, Count: set.Len(), Batch: c.Batch, Seed: c.Seed}
 	sampler, err := g.prepare(e, job, step)
 	if err != nil {
 		return Counterfactuals{}, err
@@ -222,28 +222,18 @@ func (g *generator) explain(ctx context.Context, job *track.Job, store *track.St
 	if c.Network.Attributes {
 		aims = wide(set.Attributes)
 	}
-	width := targetWidth(c.Network)
 	noised, made := make([]uint8, len(set.Images)), make([]uint8, len(set.Images))
-	for from := 0; from < set.Len(); from += c.Batch {
-		n := min(c.Batch, set.Len()-from)
-		start := make([]float32, c.Batch*size) // the last batch may be short
+	err = g.batches(ctx, job, sampler, step, aims, func(from, n int, d *sample.Draw) {
+		d.First, d.Start = first, make([]float32, c.Batch*size) // the last batch may be short
 		for i := range n {
-			x := start[i*size : (i+1)*size]
+			x := d.Start[i*size : (i+1)*size]
 			data.Normalize(x, set.Pixels(from+i))
 			sampler.Noised(first, x, rand.New(rand.NewPCG(c.Seed, uint64(from+i))).NormFloat64)
 		}
-		data.Pixels(noised[from*size:(from+n)*size], start[:n*size])
-		extra, free := g.extra(step, aims[from*width:(from+n)*width])
-		x, err := sampler.Run(ctx, sample.Draw{
-			Weights: g.weights[0], Statistics: g.weights[1], Extra: extra,
-			Seed: c.Seed + uint64(from)<<32, Start: start, First: first,
-			Progress: func(i, of int) { job.Progress(from*(of-first)+n*(i-first), set.Len()*(of-first), nil) },
-		})
-		free()
-		if err != nil {
-			return Counterfactuals{}, err
-		}
-		data.Pixels(made[from*size:(from+n)*size], x[:n*size])
+		data.Pixels(noised[from*size:(from+n)*size], d.Start[:n*size])
+	}, func(from, n int, x []float32) { data.Pixels(made[from*size:(from+n)*size], x) })
+	if err != nil {
+		return Counterfactuals{}, err
 	}
 	var out Counterfactuals
 	if out.Noised, err = savePictures(job, "noised.npy", noised, set); err != nil {

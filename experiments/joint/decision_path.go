@@ -95,15 +95,15 @@ func (c DecisionPathConfig) Run(ctx context.Context, store *track.Store) (experi
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	tracer := &tracer{fitted: fitted{config: c.Model, trained: trained}}
-	defer tracer.close()
+	g := newGenerator(c.Model, trained, c.Sampler, c.Batch)
+	defer g.close()
 
 	t := table.New(pathColumns...)
 	var inputs []track.Input
 	var first []DecisionTrace // of the first seed, an α each
 	for _, alpha := range c.Alphas {
 		for seed := range uint64(c.Seeds) {
-			trace, err := tracer.trace(ctx, store, DecisionTraceConfig{
+			trace, err := g.decisions(ctx, store, DecisionTraceConfig{
 				Network: c.Model.Network, Chain: c.Model.Chain, Sampler: c.Sampler,
 				Alpha: alpha, PerClass: c.PerClass, Batch: c.Batch, Points: c.Points, Seed: seed,
 			})

@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/gomlx/gomlx/core/tensors"
 	"gonum.org/v1/gonum/floats"
 
 	"noisebook/experiments"
@@ -45,68 +44,54 @@ type DecisionPoint struct {
 	Share       []float64 `json:"share"`       // of each class's images that are taken for it
 }
 
-// tracer watches the samples of one trained model; it compiles the step once.
-type tracer struct {
-	fitted
-	sampler *sample.Sampler
+// decisions watches samples on their way, or answers from the store.
+func (g *generator) decisions(ctx context.Context, store *track.Store, c DecisionTraceConfig) (track.Result[DecisionTrace], error) {
+	stage := track.Stage[DecisionTraceConfig, DecisionTrace]{Name: "joint/decision-trace", Version: 1, Run: g.watch}
+	return track.Do(ctx, store, stage, c, g.trained)
 }
 
-func (r *tracer) close() {
-	if r.sampler != nil {
-		r.sampler.Finalize()
-	}
-	r.fitted.close()
-}
-
-// trace answers from the store or samples.
-func (r *tracer) trace(ctx context.Context, store *track.Store, c DecisionTraceConfig) (track.Result[DecisionTrace], error) {
-	stage := track.Stage[DecisionTraceConfig, DecisionTrace]{Name: "joint/decision-trace", Version: 1, Run: r.run}
-	return track.Do(ctx, store, stage, c, r.trained)
-}
-
-func (r *tracer) run(ctx context.Context, job *track.Job, c DecisionTraceConfig) (DecisionTrace, error) {
+func (g *generator) watch(ctx context.Context, job *track.Job, c DecisionTraceConfig) (DecisionTrace, error) {
 	job.Seed(int64(c.Seed))
-	if err := r.prepare(ctx, job, c); err != nil {
-		return DecisionTrace{}, err
-	}
-	kept, err := process.BothEnds(r.sampler.Steps(), min(c.Points, r.sampler.Steps()))
+	e, err := experiments.Engine(ctx, job)
 	if err != nil {
 		return DecisionTrace{}, err
 	}
 	classes, unet := c.Network.Classes, c.Network.UNet
+	// Without guidance too the decision is asked for: a step size of 0 moves nothing.
+	drawn := SampleConfig{
+		Network: c.Network, Chain: c.Chain, Sampler: c.Sampler, Guide: Guide{By: GuidedByFeatures, Scale: c.Alpha},
+		Count: c.PerClass * classes, Batch: c.Batch, Seed: c.Seed,
+	}
+	sampler, err := g.prepare(e, job, drawn)
+	if err != nil {
+		return DecisionTrace{}, err
+	}
+	kept, err := process.BothEnds(sampler.Steps(), min(c.Points, sampler.Steps()))
+	if err != nil {
+		return DecisionTrace{}, err
+	}
 	size := unet.ImageSize * unet.ImageSize * unet.Channels
-	labels := targets(c.PerClass*classes, classes)
+	labels := targets(drawn.Count, classes)
 	out := DecisionTrace{Points: make([]DecisionPoint, len(kept))}
 	for i, step := range kept {
-		out.Points[i] = DecisionPoint{r.sampler.Timestep(step), make([]float64, classes), make([]float64, classes)}
+		out.Points[i] = DecisionPoint{sampler.Timestep(step), make([]float64, classes), make([]float64, classes)}
 	}
 	clean := make([]uint8, len(kept)*classes*size)
-	for from := 0; from < len(labels); from += c.Batch {
-		n := min(c.Batch, len(labels)-from)
-		padded := make([]int32, c.Batch) // the last batch may be short
-		copy(padded, labels[from:from+n])
-		extra := []*tensors.Tensor{tensors.FromFlatDataAndDimensions(padded, c.Batch), tensors.FromScalar(float32(c.Alpha))}
-		_, err := r.sampler.Run(ctx, sample.Draw{
-			Weights: r.weights[0], Statistics: r.weights[1], Extra: extra, Seed: c.Seed + uint64(from)<<32,
-			Progress: func(i, of int) { job.Progress(from*of+n*i, len(labels)*of, nil) },
-			Trace: func(step int, logits []float32) {
-				if i, ok := slices.BinarySearch(kept, step); ok {
-					out.Points[i].add(logits, labels[from:from+n], 1/float64(c.PerClass))
-				}
-			},
-			Clean: func(step int, images []float32) {
-				if i, ok := slices.BinarySearch(kept, step); ok && from < classes {
-					first := min(from+n, classes) // images aim at the classes in turn
-					data.Pixels(clean[(i*classes+from)*size:(i*classes+first)*size], images[:(first-from)*size])
-				}
-			},
-		})
-		for _, t := range extra {
-			t.FinalizeAll()
+	err = g.batches(ctx, job, sampler, drawn, labels, func(from, n int, d *sample.Draw) {
+		d.Trace = func(step int, logits []float32) {
+			if i, ok := slices.BinarySearch(kept, step); ok {
+				out.Points[i].add(logits, labels[from:from+n], 1/float64(c.PerClass))
+			}
 		}
-		if err != nil {
-			return DecisionTrace{}, err
+		d.Clean = func(step int, images []float32) {
+			if i, ok := slices.BinarySearch(kept, step); ok && from < classes {
+				first := min(from+n, classes) // images aim at the classes in turn
+				data.Pixels(clean[(i*classes+from)*size:(i*classes+first)*size], images[:(first-from)*size])
+			}
 		}
+	}, func(int, int, []float32) {}) // what they end in is no part of the path
+	if err != nil {
+		return DecisionTrace{}, err
 	}
 	out.Clean, err = job.Save("clean.npy", func(w io.Writer) error {
 		return npy.Write(w, []int{len(kept), classes, unet.ImageSize, unet.ImageSize, unet.Channels}, clean)
@@ -128,25 +113,4 @@ func (p DecisionPoint) add(logits []float32, targets []int32, weight float64) {
 			p.Share[target] += weight
 		}
 	}
-}
-
-// prepare loads the weights and compiles the step, once.
-func (r *tracer) prepare(ctx context.Context, job *track.Job, c DecisionTraceConfig) error {
-	if r.sampler != nil {
-		return nil
-	}
-	if err := r.load(job); err != nil {
-		return err
-	}
-	chain, err := c.Chain.Process()
-	if err != nil {
-		return err
-	}
-	e, err := experiments.Engine(ctx, job)
-	if err != nil {
-		return err
-	}
-	unet := c.Network.UNet
-	r.sampler, err = sample.New(e, chain, optimized(r.model), c.Batch, unet.ImageSize, unet.ImageSize, unet.Channels, c.Sampler)
-	return err
 }

@@ -144,22 +144,14 @@ func (g *generator) draw(ctx context.Context, job *track.Job, c SampleConfig, ai
 	if err != nil {
 		return Samples{}, err
 	}
-	unet, width := c.Network.UNet, targetWidth(c.Network)
+	unet := c.Network.UNet
 	size := unet.ImageSize * unet.ImageSize * unet.Channels
 	pixels := make([]uint8, c.Count*size)
-	for from := 0; from < c.Count; from += c.Batch {
-		n := min(c.Batch, c.Count-from)
-		extra, free := g.extra(c, aims[from*width:(from+n)*width])
-		x, err := sampler.Run(ctx, sample.Draw{
-			Weights: g.weights[0], Statistics: g.weights[1], Extra: extra,
-			Seed:     c.Seed + uint64(from)<<32,
-			Progress: func(i, of int) { job.Progress(from*of+n*i, c.Count*of, nil) },
-		})
-		free()
-		if err != nil {
-			return Samples{}, err
-		}
-		data.Pixels(pixels[from*size:(from+n)*size], x[:n*size])
+	err = g.batches(ctx, job, sampler, c, aims, nil, func(from, n int, x []float32) {
+		data.Pixels(pixels[from*size:(from+n)*size], x)
+	})
+	if err != nil {
+		return Samples{}, err
 	}
 	var s Samples
 	if s.Images, err = job.Save("samples.npy", func(w io.Writer) error {
@@ -169,6 +161,34 @@ func (g *generator) draw(ctx context.Context, job *track.Job, c SampleConfig, ai
 	}
 	s.Targets, err = job.Save("targets.npy", func(w io.Writer) error { return writeTargets(w, c.Network, aims) })
 	return s, err
+}
+
+// batches samples all images batch by batch: n of them from an image on, the last
+// batch perhaps fewer than c.Batch. Prepare, which may be nil, changes how a
+// batch is drawn; keep takes its n images.
+func (g *generator) batches(ctx context.Context, job *track.Job, sampler *sample.Sampler, c SampleConfig, aims []int32,
+	prepare func(from, n int, d *sample.Draw), keep func(from, n int, x []float32)) error {
+	unet, width := c.Network.UNet, targetWidth(c.Network)
+	size := unet.ImageSize * unet.ImageSize * unet.Channels
+	for from := 0; from < c.Count; from += c.Batch {
+		n := min(c.Batch, c.Count-from)
+		extra, free := g.extra(c, aims[from*width:(from+n)*width])
+		d := sample.Draw{Weights: g.weights[0], Statistics: g.weights[1], Extra: extra, Seed: c.Seed + uint64(from)<<32}
+		if prepare != nil {
+			prepare(from, n, &d)
+		}
+		d.Progress = func(i, of int) {
+			steps := of - d.First
+			job.Progress(from*steps+n*(i-d.First), c.Count*steps, nil)
+		}
+		x, err := sampler.Run(ctx, d)
+		free()
+		if err != nil {
+			return err
+		}
+		keep(from, n, x[:n*size])
+	}
+	return nil
 }
 
 // extra are the inputs of a guide for a batch, which may be short of targets, and
