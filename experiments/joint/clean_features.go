@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"noisebook/experiments"
-	"noisebook/pkg/data"
 	"noisebook/pkg/features"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/npy"
@@ -37,11 +36,10 @@ type CleanFeatures struct {
 // the store. Without a trained model the weights are those it would start from.
 func (c ModelConfig) cleanFeatures(ctx context.Context, store *track.Store, trained *track.Result[TrainedModel], part string, images int) (track.Result[CleanFeatures], error) {
 	config := CleanFeaturesConfig{Dataset: c.Dataset, Part: part, Images: images, Network: c.Network, Chain: c.Chain, Resize: c.Resize}
-	dataset, err := data.Describe(c.Dataset)
+	inputs, err := c.data()
 	if err != nil {
 		return track.Result[CleanFeatures]{}, err
 	}
-	inputs := experiments.DatasetInputs(dataset)
 	if trained != nil {
 		inputs = append(inputs, *trained)
 	} else {

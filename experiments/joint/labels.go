@@ -23,7 +23,7 @@ type LabelledData struct {
 
 // knownLabels counts the labels that a model of this dataset may see, or answers from the store.
 func (c ModelConfig) knownLabels(ctx context.Context, store *track.Store, labels LabelsConfig) (track.Result[KnownLabels], error) {
-	dataset, err := data.Describe(c.Dataset)
+	inputs, err := c.data()
 	if err != nil {
 		return track.Result[KnownLabels]{}, err
 	}
@@ -40,7 +40,7 @@ func (c ModelConfig) knownLabels(ctx context.Context, store *track.Store, labels
 			}
 			return KnownLabels{OfClass: labelled(d.Train, known).ClassCounts(len(d.Classes))}, nil
 		}}
-	return track.Do(ctx, store, stage, LabelledData{Dataset: c.Dataset, Labels: labels}, experiments.DatasetInputs(dataset)...)
+	return track.Do(ctx, store, stage, LabelledData{Dataset: c.Dataset, Labels: labels}, inputs...)
 }
 
 // cells are all labels, and those of the class with the fewest and the most;
