@@ -123,6 +123,9 @@ func Run(ctx context.Context, store *track.Store, sweep string, members []Member
 	for range max(1, o.Parallel) {
 		group.Go(func() {
 			for i := range queue {
+				if ctx.Err() != nil {
+					continue // it was handed over while the context ended
+				}
 				job := jobs[i]
 				job.Parent, job.Tags = sweep, withMember(job.Tags, i)
 				r.member(ctx, &results[i], job)
