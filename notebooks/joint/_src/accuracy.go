@@ -75,26 +75,11 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
 	"strconv"
 
 	"noisebook/pkg/notebook"
 	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/accuracy", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 // gaps are the points by which each model is above the classifier of the same source and dataset.
 func gaps(t table.Table) table.Table {
@@ -118,7 +103,7 @@ func gaps(t table.Table) table.Table {
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/accuracy", tier)
 ours := notebook.Must(result.Value.Table.Where("source", "here"))
 notebook.Show(notebook.Captioned{Table: ours, Caption: "Our rows, with what makes each not comparable, run " + result.Run})
 
@@ -130,7 +115,7 @@ import (
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/accuracy", tier)
 notebook.Show(notebook.Must(figure.Dots(gaps(result.Value.Table), figure.DotsSpec{
 	Row: "method", Value: "gap", Group: "source", Panel: "dataset", Seed: "seed", Hollow: []string{"the paper"},
 	Title: "Points of accuracy above the stand-alone classifier", XLabel: "points",

@@ -68,29 +68,12 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
-
 	"noisebook/pkg/notebook"
-	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/alpha-samples", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/alpha-samples", tier)
 notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "Samples of the class at each step size, run " + result.Run})
 
 // %%
@@ -101,7 +84,7 @@ import (
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/alpha-samples", tier)
 long := notebook.Must(result.Value.Table.Melt("target_rate", "diversity"))
 notebook.Show(notebook.Must(figure.Curves(long, figure.CurvesSpec{
 	X: "alpha", Y: "value", Group: "class", Panel: "metric", Scale: figure.Even,

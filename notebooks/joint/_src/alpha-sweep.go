@@ -92,29 +92,12 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
-
 	"noisebook/pkg/notebook"
-	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/alpha-sweep", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/alpha-sweep", tier)
 notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "Every step size and seed, run " + result.Run})
 
 // %%
@@ -125,7 +108,7 @@ import (
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/alpha-sweep", tier)
 long := notebook.Must(result.Value.Table.Melt("precision", "recall")) // a row a measurement
 notebook.Show(notebook.Must(figure.Curves(long, figure.CurvesSpec{
 	X: "alpha", Y: "value", Group: "metric", Seed: "seed",

@@ -81,29 +81,12 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
-
 	"noisebook/pkg/notebook"
-	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/counterfactual-celeba", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/counterfactual-celeba", tier)
 notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "Every direction, step size and seed, run " + result.Run})
 
 // %% [markdown]
@@ -119,7 +102,7 @@ import (
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/counterfactual-celeba", tier)
 long := notebook.Must(result.Value.Table.Melt("external_flip_rate", "l1"))
 notebook.Show(notebook.Must(figure.Curves(long, figure.CurvesSpec{
 	X: "alpha", Y: "value", Group: "from", Panel: "metric", Seed: "seed", Scale: figure.Even,

@@ -69,29 +69,12 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
-
 	"noisebook/pkg/notebook"
-	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/counterfactual-malaria", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/counterfactual-malaria", tier)
 notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "Every dataset, direction, step size and seed, run " + result.Run})
 
 // %% [markdown]
@@ -108,7 +91,7 @@ import (
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/counterfactual-malaria", tier)
 notebook.Show(notebook.Must(figure.Curves(result.Value.Table, figure.CurvesSpec{
 	X: "alpha", Y: "top_decile_share", Group: "from", Panel: "dataset", Seed: "seed", Scale: figure.Even,
 	Title:  "How local is the change?",

@@ -80,7 +80,6 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -88,25 +87,11 @@ import (
 	"noisebook/pkg/config"
 	"noisebook/pkg/notebook"
 	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/decision-path", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/decision-path", tier)
 c := joint.DecisionPath(tier)
 notebook.Check(config.Set(&c, changes...))
 alpha := c.ClassAlpha // or another of c.Alphas
@@ -152,7 +137,7 @@ import (
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/decision-path", tier)
 c := joint.DecisionPath(tier)
 notebook.Check(config.Set(&c, changes...))
 rows := notebook.Must(result.Value.Table.Where("alpha", c.ClassAlpha))

@@ -82,29 +82,12 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
-
 	"noisebook/pkg/notebook"
-	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/domain-adaptation", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 //gonb:%%
 defer notebook.Catch()
-rows := notebook.Must(newest().Value.Table.Where("source", "here"))
+rows := notebook.Must(notebook.Newest("joint/domain-adaptation", tier).Value.Table.Where("source", "here"))
 notebook.Show(notebook.Captioned{Table: rows, Caption: "Every pair, seed, method and length"})
 
 // %%
@@ -117,7 +100,7 @@ import (
 
 //gonb:%%
 defer notebook.Catch()
-t := newest().Value.Table
+t := notebook.Newest("joint/domain-adaptation", tier).Value.Table
 gains := table.New("pair", "seed", "joint training", "adaptation")
 rows := notebook.Must(notebook.Must(t.Where("source", "here")).Where("condition", ""))
 for _, pair := range notebook.Must(rows.Distinct("dataset")) {

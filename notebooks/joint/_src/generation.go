@@ -83,29 +83,12 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
-
 	"noisebook/pkg/notebook"
-	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/generation", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/generation", tier)
 ours := notebook.Must(result.Value.Table.Where("source", "here"))
 notebook.Show(notebook.Captioned{Table: ours, Caption: "Every row, seed and measure, run " + result.Run})
 
@@ -123,7 +106,7 @@ import (
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/generation", tier)
 ours := notebook.Must(result.Value.Table.Where("source", "here"))
 notebook.Show(notebook.Must(figure.Dots(notebook.Must(ours.Where("dataset", "FashionMNIST")), figure.DotsSpec{
 	Row: "method", Value: "value", Panel: "metric", Seed: "seed",

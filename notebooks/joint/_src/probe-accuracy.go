@@ -74,26 +74,11 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
 	"strconv"
 
 	"noisebook/pkg/notebook"
 	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/probe-accuracy", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 // leads are the points by which ours are above the constant answer on the same dataset.
 func leads(t table.Table) table.Table {
@@ -116,7 +101,7 @@ func leads(t table.Table) table.Table {
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/probe-accuracy", tier)
 ours := notebook.Must(result.Value.Table.Where("source", "here"))
 notebook.Show(notebook.Captioned{Table: ours, Caption: "Every probe, run " + result.Run})
 
@@ -128,7 +113,7 @@ import (
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/probe-accuracy", tier)
 ours := notebook.Must(result.Value.Table.Where("source", "here"))
 notebook.Show(notebook.Must(figure.Dots(leads(ours), figure.DotsSpec{
 	Row: "method", Value: "lead", Panel: "dataset", Seed: "seed",

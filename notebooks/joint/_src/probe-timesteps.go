@@ -90,27 +90,12 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
 	"noisebook/pkg/notebook"
 	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/probe-timesteps", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 // means are the mean AUC over seeds by attribute, timestep and depth.
 func means(t table.Table) map[string]map[float64]map[string]float64 {
@@ -131,7 +116,7 @@ func means(t table.Table) map[string]map[float64]map[string]float64 {
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/probe-timesteps", tier)
 best := table.New("attribute", "without noise", "AUC", "under strong noise", "its AUC")
 byAttribute, times := means(result.Value.Table), notebook.Must(result.Value.Table.Floats("t"))
 slices.Sort(times)
@@ -174,7 +159,7 @@ import (
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/probe-timesteps", tier)
 c := joint.ProbeTimesteps(tier)
 notebook.Check(config.Set(&c, changes...))
 chain := notebook.Must(c.Model.Chain.Process())

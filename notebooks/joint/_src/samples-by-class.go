@@ -65,29 +65,12 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
-
 	"noisebook/pkg/notebook"
-	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
-
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/samples-by-class", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
 
 //gonb:%%
 defer notebook.Catch()
-result := newest()
+result := notebook.Newest("joint/samples-by-class", tier)
 notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "What a LeNet sees in each row, run " + result.Run})
 
 // %% [markdown]

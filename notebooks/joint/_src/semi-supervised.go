@@ -88,28 +88,12 @@ notebook.Show(outcome)
 
 // %%
 import (
-	"encoding/json"
-
 	"noisebook/pkg/notebook"
 	"noisebook/pkg/table"
-	"noisebook/pkg/track"
 )
 
-// measured is the part of the stage's result that this notebook reads.
-type measured struct {
-	Table table.Table `json:"table"`
-}
-
-// newest finds the newest run at this notebook's tier.
-func newest() track.Result[measured] {
-	return notebook.Must(track.Latest[measured](notebook.Store(), "joint/semi-supervised", func(config json.RawMessage) bool {
-		var c struct{ Tier string }
-		return json.Unmarshal(config, &c) == nil && c.Tier == tier.String()
-	}))
-}
-
 // ours are the rows that were measured here.
-func ours() table.Table { return notebook.Must(newest().Value.Table.Where("source", "here")) }
+func ours() table.Table { return notebook.Must(notebook.Newest("joint/semi-supervised", tier).Value.Table.Where("source", "here")) }
 
 //gonb:%%
 defer notebook.Catch()
@@ -130,7 +114,7 @@ notebook.Show(notebook.Must(figure.Curves(rows, figure.CurvesSpec{
 	Title:  "The same, by the number of labels",
 	XLabel: "labelled images of a class", YLabel: "test accuracy, %",
 	Caption:    "Line: mean over seeds; band: one standard deviation.",
-	Provenance: map[string]string{"run": newest().Run, "tier": tier.String()},
+	Provenance: map[string]string{"run": notebook.Newest("joint/semi-supervised", tier).Run, "tier": tier.String()},
 })))
 
 // %% [markdown]
