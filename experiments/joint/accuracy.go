@@ -35,9 +35,9 @@ func Accuracy(t tier.Tier) AccuracyConfig {
 func headProbe(t tier.Tier) ProbeConfig {
 	return ProbeConfig{
 		Train: train.Config{
-			Steps: choose(t, 20, 1000, 4000, 10_000), Batch: choose(t, 64, 256, 256, 256),
-			LearningRate: 1e-3, Warmup: choose(t, 1, 50, 200, 200), CosineDecay: true,
-			EMADecay: choose(t, 0.9, 0.99, 0.999, 0.999), Seed: 1,
+			Steps: choose(t, 20, 1000, 2000, 10_000), Batch: choose(t, 64, 256, 256, 256),
+			LearningRate: 1e-3, Warmup: choose(t, 1, 50, 100, 200), CosineDecay: true,
+			EMADecay: choose(t, 0.9, 0.99, 0.995, 0.999), Seed: 1,
 		},
 		Seeds:  choose(t, 2, 3, 3, 3),
 		Images: choose(t, 500, 10_000, 0, 0),

@@ -38,11 +38,11 @@ type ExplanationConfig struct {
 func explanation(t tier.Tier, datasets, decisions []string) ExplanationConfig {
 	c := ExplanationConfig{
 		Suite: suite(t, datasets...), Sampler: sampler(t), Noised: 0.2, Decisions: decisions,
-		Alpha: choose[float64](t, 30, 30, 10, 250), Alphas: choose(t, nil, []float64{3, 10, 100}, []float64{3, 30, 100}, []float64{100, 1000}),
+		Alpha: choose[float64](t, 30, 30, 30, 250), Alphas: choose(t, nil, []float64{3, 10, 100}, []float64{3, 10, 100}, []float64{100, 1000}),
 		Images: choose(t, 3, 50, 100, 100), Right: t != tier.Smoke, Seeds: choose(t, 1, 2, 3, 3),
 		Batch: choose(t, 6, 100, 200, 64), Columns: choose(t, 2, 8, 8, 5),
 	}
-	c.Sampler.Steps = choose(t, 10, 50, 100, 0)
+	c.Sampler.Steps = choose(t, 10, 50, 50, 0)
 	return c
 }
 

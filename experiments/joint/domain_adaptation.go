@@ -37,7 +37,7 @@ func DomainAdaptation(t tier.Tier) DomainAdaptationConfig {
 		Suite:   smaller(t, sources...),
 		Targets: choose(t, sources, []string{"mnist", "usps-esl"}, []string{"mnist", "usps-esl"}, []string{"mnist", "mnist", "usps"}),
 		Adapt: AdaptConfig{
-			Steps:        choose(t, []int{1, 2}, []int{50, 150}, []int{50, 150, 500}, []int{1_000, 5_000, 20_000}),
+			Steps:        choose(t, []int{1, 2}, []int{50, 150}, []int{50, 150, 400}, []int{1_000, 5_000, 20_000}),
 			LearningRate: 1e-4, // the authors' for all of their trainings
 			Statistics:   StatisticsFollow,
 		},

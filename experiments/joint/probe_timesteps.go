@@ -42,7 +42,7 @@ func ProbeTimesteps(t tier.Tier) ProbeTimestepsConfig {
 	c := ProbeTimestepsConfig{
 		Tier: t, Model: grey(t), Timesteps: choose(t, 3, 10, 10, 10),
 		Coarse: attributeNames(fashionAttributes[:3]), Fine: attributeNames(fashionAttributes[3:]),
-		TrainImages: choose(t, 200, 2000, 4000, 50_000), TestImages: choose(t, 200, 1000, 2000, 0),
+		TrainImages: choose(t, 200, 2000, 2000, 50_000), TestImages: choose(t, 200, 1000, 1000, 0),
 		C: 0.01, Seeds: choose(t, 1, 1, 3, 3),
 	}
 	if t == tier.Paper {

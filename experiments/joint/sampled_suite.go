@@ -30,7 +30,7 @@ func sampledSuite(t tier.Tier, datasets ...string) SampledSuite {
 	s.Reference.Dataset = ""
 	return SampledSuite{
 		Suite: suite(t, datasets...), Reference: s.Reference, Sampler: s.Sampler, Batch: s.Batch, Samples: s.Samples,
-		ColourSamples: choose(t, s.Samples, s.Samples, 500, s.Samples), Seeds: choose(t, 1, 1, 3, 3),
+		ColourSamples: choose(t, s.Samples, s.Samples, 250, s.Samples), Seeds: choose(t, 1, 1, 3, 3),
 	}
 }
 

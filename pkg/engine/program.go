@@ -79,8 +79,8 @@ func (p *Program) Call(args ...any) (outputs []*tensors.Tensor, err error) {
 		}
 	}
 	defer p.recovered(&err)
-	p.memory.settle()
 	start := time.Now()
+	p.memory.settle() // the engine still frees what the call before has used
 	outputs, err = p.exec.Call(args...)
 	p.computing.Add(int64(time.Since(start)))
 	p.memory.weigh()

@@ -51,7 +51,7 @@ func (p Plan) String() string {
 	if p.MeasuredBatch == 0 {
 		return out + "no step was timed (--measure N times one of batch N)"
 	}
-	return out + fmt.Sprintf("measured on this machine: %.2f s a step of batch %d, peak %.1f GiB; the whole training would take about %.0f hours here",
+	return out + fmt.Sprintf("measured on this machine: %.2f s a step of batch %d, peak %.1f GiB; the whole training would take about %.1f hours here",
 		p.StepTime.Seconds(), p.MeasuredBatch, float64(p.PeakBytes)/(1<<30), p.Whole().Hours())
 }
 

@@ -25,7 +25,7 @@ var style string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"anchor": anchor, "numbering": numbering, "value": claim.FormatValue, "mark": mark, "slug": slug, "short": track.ShortDuration,
-	"hours": func(d time.Duration) string { return fmt.Sprintf("%.0f", d.Hours()) },
+	"hours": func(d time.Duration) string { return fmt.Sprintf("%.1f", d.Hours()) },
 	"gib":   func(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/(1<<30)) },
 	"image": image, "notRun": func() claim.Verdict { return claim.NotRun },
 }).Parse(source))
