@@ -69,11 +69,6 @@ func (a *accuracies) probe(ctx context.Context, store *track.Store, c ProbeConfi
 	return probes, err
 }
 
-// conclusion is that of a table of accuracies.
-func (a *accuracies) conclusion(id string, s Suite, title, caption string) conclusion {
-	return conclusion{id: id, title: title, caption: caption, datasets: s.Datasets, inputs: a.inputs}
-}
-
 // here looks at our own rows of a column of the table alone.
 func here(column string, check func(table.Table) (claim.Evidence, error)) func(table.Table) (claim.Evidence, error) {
 	return func(t table.Table) (claim.Evidence, error) {

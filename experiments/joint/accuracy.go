@@ -2,7 +2,6 @@ package joint
 
 import (
 	"context"
-	"slices"
 
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
@@ -79,33 +78,21 @@ func (c AccuracyConfig) Run(ctx context.Context, store *track.Store) (experiment
 			return experiments.Outcome{}, err
 		}
 	}
-	o, err := conclude(ctx, store, a.conclusion(accuracyID, c.Suite,
-		"Test accuracy of three models of one architecture",
-		"Hollow: as the paper reports it; VERA, JEM++ and HybViT are quoted there. Filled: here, with one training of each model; bars are over probes."), a.comparison, c)
+	of, err := c.conclusion(a.inputs)
 	if err != nil {
-		return o, err
+		return experiments.Outcome{}, err
 	}
-	o.Report.Judgements, err = c.judge(&a, o.Table)
-	return o, err
+	return conclude(ctx, store, of, a.comparison, c)
 }
 
-func (c AccuracyConfig) judge(a *accuracies, t table.Table) ([]claim.Judgement, error) {
-	var shapes []claim.Judgement
-	for _, name := range c.Datasets {
-		claims, err := accuracyClaims(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, shape := range claims {
-			shapes = append(shapes, shape.Judge(c.Tier, t))
-		}
-	}
-	quoted, err := a.beatsQuoted(quotedClaim{"accuracy_pct", methodJoint, []string{methodClassifier, methodProbe}})
-	if err != nil {
-		return nil, err
-	}
-	numbers, err := a.comparison.judge()
-	return slices.Concat(shapes, quoted, numbers), err
+func (c AccuracyConfig) conclusion(inputs []track.Input) (conclusion, error) {
+	claims, err := claimsOn(c.Datasets, accuracyClaims)
+	return conclusion{
+		id: accuracyID, title: "Test accuracy of three models of one architecture",
+		caption:  "Hollow: as the paper reports it; VERA, JEM++ and HybViT are quoted there. Filled: here, with one training of each model; bars are over probes.",
+		datasets: c.Datasets, inputs: inputs, claims: claims,
+		quoted: []quotedClaim{{"accuracy_pct", methodJoint, []string{methodClassifier, methodProbe}}},
+	}, err
 }
 
 // accuracyClaims are tab1's claims for one of our datasets.

@@ -70,7 +70,11 @@ func TestAccuracyClaims(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			judgements, err := c.judge(a, made)
+			of, err := c.conclusion(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			judgements, err := of.judge(made, a.comparison)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +116,11 @@ func TestProbeAccuracyClaims(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			judgements, err := c.judge(a, made)
+			of, err := c.conclusion(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			judgements, err := of.judge(made, a.comparison)
 			if err != nil {
 				t.Fatal(err)
 			}

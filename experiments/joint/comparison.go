@@ -36,6 +36,7 @@ type measurement struct {
 	Value     float64
 	Seed      uint64        // of what is repeated
 	Setting   claim.Setting // ours
+	Further   []string      // cells of the comparison's further columns; nil leaves them empty
 }
 
 // comparison is a table of the paper beside ours.
@@ -46,6 +47,10 @@ type comparison struct {
 	measured []measurement
 	// setting is the paper's, for one of its numbers; nil means paperSetting.
 	setting func(claim.ReportedValue) (claim.Setting, error)
+	// further are columns that this table has beside those of every comparison;
+	// quotes fills them for a number of the paper's, nil leaves them empty there.
+	further []string
+	quotes  func(claim.ReportedValue) []string
 }
 
 // paperDatasets are the datasets in the order of the paper's columns.
@@ -65,9 +70,22 @@ func (c comparison) reported() []claim.ReportedValue {
 
 // table is the paper's rows, then ours.
 func (c comparison) table() (table.Table, error) {
-	t := table.New(comparisonColumns...)
+	t := table.New(slices.Concat(comparisonColumns, c.further)...)
+	add := func(further []string, cells ...any) error {
+		if further == nil {
+			further = make([]string, len(c.further))
+		}
+		for _, cell := range further {
+			cells = append(cells, cell)
+		}
+		return t.Append(cells...)
+	}
 	for _, v := range c.reported() {
-		if err := t.Append(sourcePaper, v.Dataset, v.Method, v.Condition, v.Metric, v.Value, "", ""); err != nil {
+		var further []string
+		if c.quotes != nil {
+			further = c.quotes(v)
+		}
+		if err := add(further, sourcePaper, v.Dataset, v.Method, v.Condition, v.Metric, v.Value, "", ""); err != nil {
 			return t, err
 		}
 	}
@@ -80,7 +98,7 @@ func (c comparison) table() (table.Table, error) {
 			}
 			note = j.Reason
 		}
-		if err := t.Append(sourceHere, m.Dataset, m.Method, m.Condition, m.Metric, m.Value, m.Seed, note); err != nil {
+		if err := add(m.Further, sourceHere, m.Dataset, m.Method, m.Condition, m.Metric, m.Value, m.Seed, note); err != nil {
 			return t, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
+	"noisebook/pkg/table"
 	"noisebook/pkg/track"
 )
 
@@ -18,10 +19,15 @@ type conclusion struct {
 	datasets       []string          // ours
 	drawn          map[string]string // provenance beside the run, its commit, tier and data; may be nil
 	inputs         []track.Input     // what the table rests on
+	claims         []claim.Shape     // of our own rows
+	quoted         []quotedClaim     // of our rows beside those that the paper quotes
+	// draw makes figures in place of the comparison's; apart is what makes numbers not comparable.
+	draw func(t table.Table, apart string, provenance map[string]string) ([]experiments.NamedFigure, error)
 }
 
-// conclude keeps a comparison's table as the result of the artifact's own stage
-// and draws it; the verdicts are the caller's.
+// conclude keeps a comparison's table as the result of the artifact's own stage,
+// draws it and judges it: claims of shape, then those on quoted models, then the
+// paper's numbers.
 func conclude[C any](ctx context.Context, store *track.Store, of conclusion, c comparison, config C) (experiments.Outcome, error) {
 	t, err := c.table()
 	if err != nil {
@@ -32,24 +38,49 @@ func conclude[C any](ctx context.Context, store *track.Store, of conclusion, c c
 		return experiments.Outcome{}, err
 	}
 	o := experiments.Outcome{ID: of.id, Tier: c.at, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
-	apart, err := c.differences()
-	if err != nil {
-		return o, err
-	}
 	ours := claim.Setting{Dataset: strings.Join(of.datasets, ", "), Model: c.stated(func(s claim.Setting) string { return s.Model }),
 		Features: c.stated(func(s claim.Setting) string { return s.Features })}
 	provenance := map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(c.at), "data": ours.Dataset}
 	maps.Copy(provenance, of.drawn)
-	drawn, err := drawComparison(o.Table, of.title, strings.TrimSpace(of.caption+" "+apart), provenance)
-	if err != nil {
+	if o.Figures, err = of.figures(o.Table, c, provenance); err != nil {
 		return o, err
 	}
-	o.Figures = []experiments.NamedFigure{{Name: of.id, Figure: drawn}}
-	o.Report, err = claim.NewReport(of.id, c.at, ours)
+	if o.Report, err = claim.NewReport(of.id, c.at, ours); err != nil {
+		return o, err
+	}
 	o.Report.Provenance = map[string]string{
 		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"),
 	}
+	o.Report.Judgements, err = of.judge(o.Table, c)
 	return o, err
+}
+
+func (of conclusion) figures(t table.Table, c comparison, provenance map[string]string) ([]experiments.NamedFigure, error) {
+	apart, err := c.differences()
+	if err != nil {
+		return nil, err
+	}
+	if of.draw != nil {
+		return of.draw(t, apart, provenance)
+	}
+	drawn, err := drawComparison(t, of.title, strings.TrimSpace(of.caption+" "+apart), provenance)
+	return []experiments.NamedFigure{{Name: of.id, Figure: drawn}}, err
+}
+
+func (of conclusion) judge(t table.Table, c comparison) ([]claim.Judgement, error) {
+	var judgements []claim.Judgement
+	for _, shape := range of.claims {
+		judgements = append(judgements, shape.Judge(c.at, t))
+	}
+	for _, q := range of.quoted {
+		beside, err := c.beatsQuoted(q)
+		if err != nil {
+			return nil, err
+		}
+		judgements = append(judgements, beside...)
+	}
+	numbers, err := c.judge()
+	return append(judgements, numbers...), err
 }
 
 // stated joins what the settings of our measurements say, each once.
@@ -61,4 +92,17 @@ func (c comparison) stated(of func(claim.Setting) string) string {
 		}
 	}
 	return strings.Join(all, "; ")
+}
+
+// claimsOn are the claims of each dataset, one after the other.
+func claimsOn(datasets []string, of func(dataset string) ([]claim.Shape, error)) ([]claim.Shape, error) {
+	var all []claim.Shape
+	for _, dataset := range datasets {
+		claims, err := of(dataset)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, claims...)
+	}
+	return all, nil
 }

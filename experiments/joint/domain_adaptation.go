@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
 	"noisebook/pkg/data"
-	"noisebook/pkg/table"
 	"noisebook/pkg/tier"
 	"noisebook/pkg/track"
 )
@@ -173,13 +171,18 @@ const (
 	methodTarget = "Classifier on target (upper bound)"
 )
 
-// adaptationColumns are what the artifact's table has beside a comparison's:
-// the length of the adaptation, and how many of the target's test images decide.
-var adaptationColumns = append(slices.Clone(comparisonColumns), "adapt_steps", "test_images")
+// adaptationColumns are what tab6 has beside other comparisons: the length of the
+// adaptation, and how many of the target's test images decide.
+var adaptationColumns = []string{"adapt_steps", "test_images"}
+
+// comparison is tab6 with nothing of ours yet.
+func (c DomainAdaptationConfig) comparison() comparison {
+	return comparison{artifact: "tab6", at: c.Tier, setting: adaptationSetting, further: adaptationColumns}
+}
 
 // Run trains and adapts what is not in the store, tests, draws and judges.
 func (c DomainAdaptationConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	a := adaptations{comparison: comparison{artifact: "tab6", at: c.Tier, setting: adaptationSetting}}
+	a := adaptations{comparison: c.comparison()}
 	for seed := range uint64(c.Seeds) {
 		pairs, err := c.pairs(seed + 1)
 		if err != nil {
@@ -191,42 +194,18 @@ func (c DomainAdaptationConfig) Run(ctx context.Context, store *track.Store) (ex
 			}
 		}
 	}
-	t, err := a.table()
+	of, err := c.conclusion(a)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	result, err := keepTable(ctx, store, domainAdaptationID, c, t, a.inputs...)
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-	return c.outcome(result, a)
+	return conclude(ctx, store, of, a.comparison, c)
 }
 
-// adaptations are a comparison with what was done for each measurement.
+// adaptations are a comparison with the runs behind it.
 type adaptations struct {
 	comparison
-	steps  []int // of adaptation, of each measurement
-	images []int // test images, of each measurement
-	first  TrainedModel
+	first  TrainedModel // joint, on a source
 	inputs []track.Input
-}
-
-// table is the comparison's with the columns of its own.
-func (a adaptations) table() (table.Table, error) {
-	t, err := a.comparison.table()
-	if err != nil {
-		return t, err
-	}
-	t.Columns = adaptationColumns
-	quoted := t.Len() - len(a.measured)
-	for i := range t.Rows {
-		steps, images := "", ""
-		if ours := i - quoted; ours >= 0 {
-			steps, images = fmt.Sprint(a.steps[ours]), fmt.Sprint(a.images[ours])
-		}
-		t.Rows[i] = append(t.Rows[i], steps, images)
-	}
-	return t, nil
 }
 
 // add notes an accuracy on the target after some steps of adaptation.
@@ -238,8 +217,9 @@ func (a *adaptations) add(p pair, method, condition string, steps int, accuracy 
 	a.measured = append(a.measured, measurement{
 		Dataset: name, Method: method, Condition: condition, Metric: "accuracy_pct", Value: 100 * accuracy,
 		Seed: p.source.Train.Seed, Setting: claim.Setting{Dataset: p.name(), Model: describe(p.source)},
+		Further: []string{fmt.Sprint(steps), fmt.Sprint(images)},
 	})
-	a.steps, a.images, a.inputs = append(a.steps, steps), append(a.images, images), append(a.inputs, from)
+	a.inputs = append(a.inputs, from)
 	return nil
 }
 
@@ -293,32 +273,17 @@ func (a *adaptations) measure(ctx context.Context, store *track.Store, p pair, a
 	return err
 }
 
-func (c DomainAdaptationConfig) outcome(result track.Result[tableResult], a adaptations) (experiments.Outcome, error) {
-	o := experiments.Outcome{ID: domainAdaptationID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
+func (c DomainAdaptationConfig) conclusion(a adaptations) (conclusion, error) {
 	pairs, err := c.pairs(1)
 	if err != nil {
-		return o, err
+		return conclusion{}, err
 	}
-	var names []string
+	of := conclusion{
+		id: domainAdaptationID, inputs: a.inputs, claims: adaptationClaims(), draw: c.figures,
+		drawn: map[string]string{"model": fmt.Sprintf("%d parameters", a.first.Parameters), "seeds": fmt.Sprint(c.Seeds)},
+	}
 	for _, p := range pairs {
-		names = append(names, p.name())
+		of.datasets = append(of.datasets, p.name())
 	}
-	data, model := strings.Join(names, ", "), pairs[0].source
-	provenance := stamp(result, model, c.Tier, a.first, "", "")
-	provenance["seeds"] = fmt.Sprint(c.Seeds)
-	provenance["data"] = data
-	delete(provenance, "training seed")
-	if o.Figures, err = c.figures(o.Table, a.comparison, provenance); err != nil {
-		return o, err
-	}
-	if o.Report, err = claim.NewReport(domainAdaptationID, c.Tier, claim.Setting{Dataset: data, Model: describe(model)}); err != nil {
-		return o, err
-	}
-	o.Report.Provenance = reportProvenance(result, a.first, nil)
-	for _, shape := range adaptationClaims() {
-		o.Report.Judgements = append(o.Report.Judgements, shape.Judge(c.Tier, o.Table))
-	}
-	numbers, err := a.judge()
-	o.Report.Judgements = append(o.Report.Judgements, numbers...)
-	return o, err
+	return of, nil
 }

@@ -55,7 +55,7 @@ func aheadOnEveryPair(higher, lower string, least float64) func(table.Table) (cl
 }
 
 // figures are the curve of the accuracy over the adaptation, and tab6 beside ours.
-func (c DomainAdaptationConfig) figures(t table.Table, beside comparison, provenance map[string]string) ([]experiments.NamedFigure, error) {
+func (c DomainAdaptationConfig) figures(t table.Table, apart string, provenance map[string]string) ([]experiments.NamedFigure, error) {
 	t = withArrows(t)
 	curves, err := drawAdaptation(t, c.caption(), provenance)
 	if err != nil {
@@ -65,11 +65,7 @@ func (c DomainAdaptationConfig) figures(t table.Table, beside comparison, proven
 	if err != nil {
 		return nil, err
 	}
-	differences, err := beside.differences()
-	if err != nil {
-		return nil, err
-	}
-	dots, err := drawComparison(judged, "Accuracy on the target, the paper's and ours", differences, provenance)
+	dots, err := drawComparison(judged, "Accuracy on the target, the paper's and ours", apart, provenance)
 	return []experiments.NamedFigure{{Name: domainAdaptationID, Figure: curves}, {Name: domainAdaptationID + "-table", Figure: dots}}, err
 }
 

@@ -89,7 +89,7 @@ func TestAdaptationRefusesWhatMovesTheHead(t *testing.T) {
 // madeUpPairs is a table of tab6 on two pairs with one seed.
 func madeUpPairs(t *testing.T, accuracy map[string][2]float64) adaptations {
 	t.Helper()
-	a := adaptations{comparison: comparison{artifact: "tab6", at: tier.CPU, setting: adaptationSetting}}
+	a := adaptations{comparison: DomainAdaptation(tier.CPU).comparison()}
 	for i, p := range []pair{
 		{source: ModelConfig{Dataset: "usps-esl"}, target: "mnist"},
 		{source: ModelConfig{Dataset: "mnist"}, target: "usps-esl"},
@@ -155,7 +155,7 @@ func TestAdaptationIsDrawn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	drawn, err := DomainAdaptation(tier.CPU).figures(made, a.comparison, map[string]string{"tier": "cpu"})
+	drawn, err := DomainAdaptation(tier.CPU).figures(made, "", map[string]string{"tier": "cpu"})
 	if err != nil || len(drawn) != 2 || len(drawn[0].PNG) < 1000 || len(drawn[1].PNG) < 1000 {
 		t.Errorf("%d figures, %v", len(drawn), err)
 	}

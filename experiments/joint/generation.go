@@ -70,22 +70,12 @@ func (c GenerationConfig) Run(ctx context.Context, store *track.Store) (experime
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	table2 := comparison{artifact: "tab2", at: c.Tier, measured: generationMeasures(sets)}
-	o, err := conclude(ctx, store, c.conclusion(generationID, "Four ways to draw images",
-		fmt.Sprintf("Guided rows aim at the classes in turn: α = %g of Algorithm 1, scale %g of the classifier's gradient.", c.Alpha, c.GradientScale), sets), table2, c)
-	if err != nil {
-		return o, err
+	of := c.conclusion(generationID, "Four ways to draw images",
+		fmt.Sprintf("Guided rows aim at the classes in turn: α = %g of Algorithm 1, scale %g of the classifier's gradient.", c.Alpha, c.GradientScale), sets)
+	if of.claims, err = claimsOn(c.Datasets, generationClaims); err != nil {
+		return experiments.Outcome{}, err
 	}
-	for _, name := range c.Datasets {
-		shapes, err := generationClaims(name)
-		if err != nil {
-			return o, err
-		}
-		for _, shape := range shapes {
-			o.Report.Judgements = append(o.Report.Judgements, shape.Judge(c.Tier, o.Table))
-		}
-	}
-	return table2.finish(o)
+	return conclude(ctx, store, of, comparison{artifact: "tab2", at: c.Tier, measured: generationMeasures(sets)}, c)
 }
 
 // generationMeasures are tab2's columns, and how often sets show their targets.

@@ -57,19 +57,18 @@ func (c JointModelsConfig) Run(ctx context.Context, store *track.Store) (experim
 	for _, set := range sets {
 		table3.measured = append(table3.measured, set.measure("fid", set.scores.Value.FID))
 	}
-	o, err := conclude(ctx, store, c.conclusion(jointModelsID, "FID of joint models",
-		fmt.Sprintf("Hollow: as the paper reports it; all but Joint are quoted there. Filled: here, conditional sampling with α = %g.", c.Alpha), sets), table3, c)
-	if err != nil {
-		return o, err
+	of := c.conclusion(jointModelsID, "FID of joint models",
+		fmt.Sprintf("Hollow: as the paper reports it; all but Joint are quoted there. Filled: here, conditional sampling with α = %g.", c.Alpha), sets)
+	if of.claims, err = claimsOn(c.Datasets, conditionalClaims); err != nil {
+		return experiments.Outcome{}, err
 	}
-	for _, name := range c.Datasets {
-		column, err := paperDataset(name)
-		if err != nil {
-			return o, err
-		}
-		conditional := claim.Shape{Claim: "conditional sampling lowers the joint model's FID on " + name,
-			Check: here(column, ofMetric("fid", claim.Above("method", methodJoint, methodConditional, "value", 0)))}
-		o.Report.Judgements = append(o.Report.Judgements, conditional.Judge(c.Tier, o.Table))
-	}
-	return table3.finish(o, quotedClaim{"fid", methodJoint, []string{methodConditional}})
+	of.quoted = []quotedClaim{{"fid", methodJoint, []string{methodConditional}}}
+	return conclude(ctx, store, of, table3, c)
+}
+
+// conditionalClaims are tab3's claims for one of our datasets.
+func conditionalClaims(dataset string) ([]claim.Shape, error) {
+	column, err := paperDataset(dataset)
+	return []claim.Shape{{Claim: "conditional sampling lowers the joint model's FID on " + dataset,
+		Check: here(column, ofMetric("fid", claim.Above("method", methodJoint, methodConditional, "value", 0)))}}, err
 }

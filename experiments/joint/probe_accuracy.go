@@ -3,7 +3,6 @@ package joint
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
@@ -66,33 +65,26 @@ func (c ProbeAccuracyConfig) Run(ctx context.Context, store *track.Store) (exper
 			}
 		}
 	}
-	o, err := conclude(ctx, store, a.conclusion(probeAccuracyID, c.Suite,
-		"What a DDGM without labels knows of the classes",
-		"Test accuracy. The MLP reads the frozen features z_0 of clean images; the paper calls it Joint (pre-trained DDGM) where they are a DDGM's."), a.comparison, c)
+	of, err := c.conclusion(a.inputs)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	o, err := conclude(ctx, store, of, a.comparison, c)
 	if err != nil {
 		return o, err
 	}
-	o.Report.Judgements, err = c.judge(&a, o.Table)
+	widths, err := c.widths()
+	o.Report.Judgements = append(o.Report.Judgements, widths...)
 	return o, err
 }
 
-func (c ProbeAccuracyConfig) judge(a *accuracies, t table.Table) ([]claim.Judgement, error) {
-	var shapes []claim.Judgement
-	for _, name := range c.Datasets {
-		claims, err := probeClaims(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, shape := range claims {
-			shapes = append(shapes, shape.Judge(c.Tier, t))
-		}
-	}
-	numbers, err := a.comparison.judge()
-	if err != nil {
-		return nil, err
-	}
-	widths, err := c.widths()
-	return slices.Concat(shapes, numbers, widths), err
+func (c ProbeAccuracyConfig) conclusion(inputs []track.Input) (conclusion, error) {
+	claims, err := claimsOn(c.Datasets, probeClaims)
+	return conclusion{
+		id: probeAccuracyID, title: "What a DDGM without labels knows of the classes",
+		caption:  "Test accuracy. The MLP reads the frozen features z_0 of clean images; the paper calls it Joint (pre-trained DDGM) where they are a DDGM's.",
+		datasets: c.Datasets, inputs: inputs, claims: claims,
+	}, err
 }
 
 // probeClaims are fig2a's claims for one of our datasets.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"noisebook/experiments"
 	"noisebook/pkg/claim"
 	"noisebook/pkg/figure"
 )
@@ -57,18 +56,4 @@ func (c comparison) bestQuoted(q quotedClaim, column string) (best claim.Reporte
 		}
 	}
 	return best, found
-}
-
-// finish adds the verdicts on quoted models and on the paper's numbers to an outcome.
-func (c comparison) finish(o experiments.Outcome, quoted ...quotedClaim) (experiments.Outcome, error) {
-	for _, q := range quoted {
-		judgements, err := c.beatsQuoted(q)
-		if err != nil {
-			return o, err
-		}
-		o.Report.Judgements = append(o.Report.Judgements, judgements...)
-	}
-	numbers, err := c.judge()
-	o.Report.Judgements = append(o.Report.Judgements, numbers...)
-	return o, err
 }

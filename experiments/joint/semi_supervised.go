@@ -3,7 +3,6 @@ package joint
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"noisebook/experiments"
@@ -92,14 +91,27 @@ func (c SemiSupervisedConfig) models() []ModelConfig {
 	return out
 }
 
-// semiColumns are what the artifact's table has beside a comparison's: the share
-// of labels in percent, the labelled training images, and the least and most of
-// a class.
-var semiColumns = append(slices.Clone(comparisonColumns), "labelled_pct", "labelled", "least_of_a_class", "most_of_a_class")
+// semiColumns are what tab5 has beside other comparisons: the share of labels in
+// percent, the labelled training images, and the least and most of a class.
+var semiColumns = []string{"labelled_pct", "labelled", "least_of_a_class", "most_of_a_class"}
+
+// comparison is tab5 with nothing of ours yet.
+func (c SemiSupervisedConfig) comparison() comparison {
+	return comparison{
+		artifact: "tab5", at: c.Tier, setting: semiSetting, further: semiColumns,
+		quotes: func(v claim.ReportedValue) []string { return semiCells(v.Condition, KnownLabels{}) },
+	}
+}
+
+// semiCells are the further columns of a row.
+func semiCells(condition string, known KnownLabels) []string {
+	_, share, _ := strings.Cut(condition, "=")
+	return append([]string{share}, known.cells()...)
+}
 
 // Run trains what is not in the store, probes, draws and judges.
 func (c SemiSupervisedConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	l := fewLabels{comparison: comparison{artifact: "tab5", at: c.Tier, setting: semiSetting}}
+	l := fewLabels{comparison: c.comparison()}
 	for _, name := range c.Datasets {
 		m, err := c.Model(name)
 		if err != nil {
@@ -109,22 +121,13 @@ func (c SemiSupervisedConfig) Run(ctx context.Context, store *track.Store) (expe
 			return experiments.Outcome{}, err
 		}
 	}
-	t, err := l.table()
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-	result, err := keepTable(ctx, store, semiSupervisedID, c, t, l.inputs...)
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-	return c.outcome(result, l)
+	return conclude(ctx, store, c.conclusion(l), l.comparison, c)
 }
 
-// fewLabels is a comparison with the labels behind each measurement.
+// fewLabels is a comparison with the runs behind it.
 type fewLabels struct {
 	comparison
-	labels []KnownLabels // of each measurement
-	first  TrainedModel  // joint
+	first  TrainedModel // joint
 	inputs []track.Input
 }
 
@@ -191,32 +194,13 @@ func (l *fewLabels) add(m ModelConfig, method string, labels LabelsConfig, known
 	if err != nil {
 		return err
 	}
+	condition := fmt.Sprintf("labelled_pct=%g", 100*labels.Share)
 	l.measured = append(l.measured, measurement{
-		Dataset: name, Method: method, Condition: fmt.Sprintf("labelled_pct=%g", 100*labels.Share), Metric: "accuracy_pct",
-		Value: 100 * accuracy, Seed: labels.Seed, Setting: claim.Setting{Dataset: m.Dataset, Model: describe(m)},
+		Dataset: name, Method: method, Condition: condition, Metric: "accuracy_pct", Value: 100 * accuracy, Seed: labels.Seed,
+		Setting: claim.Setting{Dataset: m.Dataset, Model: describe(m)}, Further: semiCells(condition, known.Value),
 	})
-	l.labels, l.inputs = append(l.labels, known.Value), append(l.inputs, from, known)
+	l.inputs = append(l.inputs, from, known)
 	return nil
-}
-
-// table is the comparison's with the columns of its own; of the paper's rows it
-// knows the share alone.
-func (l fewLabels) table() (table.Table, error) {
-	t, err := l.comparison.table()
-	if err != nil {
-		return t, err
-	}
-	condition, quoted := slices.Index(t.Columns, "condition"), t.Len()-len(l.measured)
-	t.Columns = semiColumns
-	for i, row := range t.Rows {
-		_, share, _ := strings.Cut(row[condition], "=")
-		counts := []string{"", "", ""}
-		if ours := i - quoted; ours >= 0 {
-			counts = l.labels[ours].cells()
-		}
-		t.Rows[i] = append(append(row, share), counts...)
-	}
-	return t, nil
 }
 
 // semiSetting is the dataset of a number of tab5. The paper does not state the
@@ -226,30 +210,13 @@ func semiSetting(v claim.ReportedValue) (claim.Setting, error) {
 	return claim.Setting{Dataset: dataset, Model: smallerUnstated}, err
 }
 
-func (c SemiSupervisedConfig) outcome(result track.Result[tableResult], l fewLabels) (experiments.Outcome, error) {
-	o := experiments.Outcome{ID: semiSupervisedID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
-	model, err := c.Model(c.Datasets[0])
-	if err != nil {
-		return o, err
+func (c SemiSupervisedConfig) conclusion(l fewLabels) conclusion {
+	return conclusion{
+		id: semiSupervisedID, datasets: c.Datasets, inputs: l.inputs, claims: semiClaims(),
+		drawn: map[string]string{"model": fmt.Sprintf("%d parameters", l.first.Parameters), "seeds": fmt.Sprint(c.Seeds)},
+		draw: func(t table.Table, apart string, provenance map[string]string) ([]experiments.NamedFigure, error) {
+			drawn, err := drawSemiSupervised(t, apart, provenance)
+			return []experiments.NamedFigure{{Name: semiSupervisedID, Figure: drawn}}, err
+		},
 	}
-	data := strings.Join(c.Datasets, ", ")
-	provenance := stamp(result, model, c.Tier, l.first, "", "")
-	provenance["seeds"] = fmt.Sprint(c.Seeds)
-	provenance["data"] = data
-	delete(provenance, "training seed")
-	drawn, err := drawSemiSupervised(o.Table, provenance)
-	if err != nil {
-		return o, err
-	}
-	o.Figures = []experiments.NamedFigure{{Name: semiSupervisedID, Figure: drawn}}
-	if o.Report, err = claim.NewReport(semiSupervisedID, c.Tier, claim.Setting{Dataset: data, Model: describe(model)}); err != nil {
-		return o, err
-	}
-	o.Report.Provenance = reportProvenance(result, l.first, nil)
-	for _, shape := range semiClaims() {
-		o.Report.Judgements = append(o.Report.Judgements, shape.Judge(c.Tier, o.Table))
-	}
-	numbers, err := l.judge()
-	o.Report.Judgements = append(o.Report.Judgements, numbers...)
-	return o, err
 }

@@ -153,7 +153,7 @@ func find(shares []share, dataset string, pct float64) (share, error) {
 
 // drawSemiSupervised draws the accuracy against the share of labels: a panel for
 // each dataset of ours, then one for each of the paper's.
-func drawSemiSupervised(t table.Table, provenance map[string]string) (*figure.Figure, error) {
+func drawSemiSupervised(t table.Table, apart string, provenance map[string]string) (*figure.Figure, error) {
 	curves := table.New(append(slices.Clone(t.Columns), "panel")...)
 	source, dataset := slices.Index(t.Columns, "source"), slices.Index(t.Columns, "dataset")
 	for _, wanted := range []string{sourceHere, sourcePaper} {
@@ -167,7 +167,7 @@ func drawSemiSupervised(t table.Table, provenance map[string]string) (*figure.Fi
 		X: "labelled_pct", Y: "value", Group: "method", Panel: "panel", Seed: "seed", Scale: figure.Log,
 		Title:  "Accuracy when few images have labels",
 		XLabel: "labelled share of images, %", YLabel: "test accuracy, %",
-		Caption:    "The classifier learns from labelled images alone. The others also learn to denoise all images: first, with the head fitted afterwards (pre-trained), or together, through the label buffer. Classifier and joint model take equal numbers of steps at every share.",
+		Caption:    "The classifier learns from labelled images alone. The others also learn to denoise all images: first, with the head fitted afterwards (pre-trained), or together, through the label buffer. Classifier and joint model take equal numbers of steps at every share. " + apart,
 		Provenance: provenance,
 	})
 }
