@@ -95,7 +95,7 @@ func (c AlphaSweepConfig) outcome(result track.Result[tableResult], trained Trai
 		return o, err
 	}
 	o.Report.Provenance = reportProvenance(result, trained, &reference)
-	guided, err := c.guided(o.Table)
+	guided, err := withAlpha(o.Table, func(alpha float64) bool { return alpha >= 0 }) // the control left out
 	if err != nil {
 		return o, err
 	}
@@ -107,21 +107,6 @@ func (c AlphaSweepConfig) outcome(result track.Result[tableResult], trained Trai
 		o.Report.Judgements = append(o.Report.Judgements, shape.Judge(c.Tier, t))
 	}
 	return o, nil
-}
-
-// guided leaves out the control.
-func (c AlphaSweepConfig) guided(t table.Table) (table.Table, error) {
-	alphas, err := t.Floats("alpha")
-	if err != nil {
-		return table.Table{}, err
-	}
-	out := table.New(t.Columns...)
-	for i, alpha := range alphas {
-		if alpha >= 0 {
-			out.Rows = append(out.Rows, t.Rows[i])
-		}
-	}
-	return out, nil
 }
 
 func drawSweep(t table.Table, provenance map[string]string) (*figure.Figure, error) {

@@ -38,7 +38,7 @@ func conclude[C any](ctx context.Context, store *track.Store, of conclusion, c c
 		return experiments.Outcome{}, err
 	}
 	o := experiments.Outcome{ID: of.id, Tier: c.at, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
-	ours := claim.Setting{Dataset: strings.Join(of.datasets, ", "), Model: c.stated(func(s claim.Setting) string { return s.Model }),
+	ours := claim.Setting{Dataset: strings.Join(of.datasets, ", "), Model: c.stated(modelOf),
 		Features: c.stated(func(s claim.Setting) string { return s.Features })}
 	provenance := map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(c.at), "data": ours.Dataset}
 	maps.Copy(provenance, of.drawn)
@@ -93,6 +93,8 @@ func (c comparison) stated(of func(claim.Setting) string) string {
 	}
 	return strings.Join(all, "; ")
 }
+
+func modelOf(s claim.Setting) string { return s.Model }
 
 // claimsOn are the claims of each dataset, one after the other.
 func claimsOn(datasets []string, of func(dataset string) ([]claim.Shape, error)) ([]claim.Shape, error) {

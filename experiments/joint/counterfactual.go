@@ -159,8 +159,8 @@ func (c ExplanationConfig) on(ctx context.Context, store *track.Store, dataset s
 type explanations struct {
 	ExplanationConfig
 	id, title string
-	text      func(dataset string) string                             // begins a figure's caption
-	judge     func(first explainedDataset) ([]claim.Judgement, error) // beside the shapes; may be nil
+	text      func(dataset string) string                       // begins a figure's caption
+	judge     func(explainedDataset) ([]claim.Judgement, error) // of each dataset, beside the shapes; may be nil
 }
 
 func (x explanations) run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {

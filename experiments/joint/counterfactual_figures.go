@@ -51,10 +51,15 @@ func (x explanations) outcome(store *track.Store, result track.Result[tableResul
 			}
 		}
 	}
-	if x.judge != nil {
-		if o.Report.Judgements, err = x.judge(first); err != nil {
+	for _, d := range datasets {
+		if x.judge == nil {
+			break
+		}
+		judged, err := x.judge(d)
+		if err != nil {
 			return o, err
 		}
+		o.Report.Judgements = append(o.Report.Judgements, judged...)
 	}
 	shapes, err := x.shapes(o.Table)
 	o.Report.Judgements = append(o.Report.Judgements, shapes...)

@@ -1,10 +1,12 @@
 package joint
 
 import (
+	"cmp"
 	"context"
 
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
+	"noisebook/pkg/data"
 	"noisebook/pkg/tier"
 	"noisebook/pkg/track"
 )
@@ -45,12 +47,15 @@ func (c CounterfactualMalariaConfig) Run(ctx context.Context, store *track.Store
 			}
 			return "A pair of classes stands in for healthy and ill cells. "
 		},
-		judge: func(first explainedDataset) ([]claim.Judgement, error) { return malariaAccuracy(c.Tier, first) },
+		judge: func(d explainedDataset) ([]claim.Judgement, error) { return malariaAccuracy(c.Tier, d) },
 	}.run(ctx, store)
 }
 
-// malariaAccuracy sets the joint model's accuracy beside the paper's 98 %.
+// malariaAccuracy sets the joint model's accuracy on cells beside the paper's 98 %.
 func malariaAccuracy(t tier.Tier, d explainedDataset) ([]claim.Judgement, error) {
+	if described, err := data.Describe(d.model.Dataset); err != nil || cmp.Or(described.VariantOf, described.Name) != "malaria" {
+		return nil, err
+	}
 	reported, err := claim.Reported("joint", "fig7", "Malaria", "Joint", "", "accuracy_pct")
 	if err != nil {
 		return nil, err

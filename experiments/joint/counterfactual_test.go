@@ -198,6 +198,13 @@ func TestMalariaAccuracy(t *testing.T) {
 			t.Errorf("no interval in %q", got[0].Detail)
 		}
 	}
+	shoes, err := CounterfactualMalaria(tier.CPU).Model("fashion-mnist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := malariaAccuracy(tier.CPU, explainedDataset{model: shoes}); err != nil || len(got) != 0 {
+		t.Errorf("shoes are judged as cells: %v, %v", got, err)
+	}
 }
 
 func TestRefusedExplanations(t *testing.T) {

@@ -42,7 +42,7 @@ func DecisionPath(t tier.Tier) DecisionPathConfig {
 	c := DecisionPathConfig{
 		Tier: t, Model: model(t), Sampler: sampler(t),
 		Alphas:     choose(t, []float64{0, 100}, []float64{0, 3, 10, 30, 100}, []float64{0, 1, 3, 10, 30, 100}, []float64{0, 10, 30, 100, 250, 500}),
-		ClassAlpha: choose[float64](t, 100, 10, 10, 100),
+		ClassAlpha: conditionalAlpha(t),
 		Classes:    choose(t, []int{8, 6}, []int{8, 9, 1, 3, 6}, []int{8, 9, 1, 3, 6}, []int{3, 0, 1, 5, 8}),
 		PerClass:   choose(t, 2, 10, 10, 50), Batch: choose(t, 20, 100, 100, 250),
 		Points: choose(t, 3, 20, 25, 50), Seeds: choose(t, 1, 1, 3, 3),

@@ -13,7 +13,7 @@ import (
 func (c DecisionPathConfig) judge(t table.Table, classes []string) []claim.Judgement {
 	shapes := []claim.Shape{
 		{Claim: "larger α reaches the target sooner: the t from which its mean probability stays above a half rises with α", Check: decidedSooner},
-		{Claim: fmt.Sprintf("some classes are decided later than others: at α = %g the last a tenth of the path or more after the first", c.ClassAlpha), Check: c.classesDiffer},
+		{Claim: fmt.Sprintf("some classes are decided later than others: at α = %g, of those that are decided, the last a tenth of the path or more after the first", c.ClassAlpha), Check: c.classesDiffer},
 	}
 	if name, err := paperDataset(c.Model.Dataset); err == nil && name == "CIFAR-10" { // or a variant
 		late := classes[lateClass]
@@ -76,6 +76,10 @@ func (c DecisionPathConfig) classesDiffer(t table.Table) (claim.Evidence, error)
 	classes, err := c.decidedClasses(t)
 	if err != nil {
 		return claim.Evidence{}, err
+	}
+	classes = slices.DeleteFunc(classes, func(d decidedClass) bool { return d.from == neverDecided })
+	if len(classes) < 2 {
+		return claim.Evidence{}, fmt.Errorf("at α = %g only %s is ever decided", c.ClassAlpha, classes[0].name)
 	}
 	first, last := classes[0], classes[len(classes)-1]
 	spread := first.from - last.from

@@ -176,7 +176,7 @@ func TestCleanAt(t *testing.T) {
 func TestRefusedPaths(t *testing.T) {
 	for change, want := range map[string]string{
 		"alphas=":          "alphas is empty",
-		"alphas=0,7":       "class_alpha is 10: name one of alphas",
+		"alphas=0,7":       "class_alpha is 30: name one of alphas",
 		"class_alpha=0":    "class_alpha is 0",
 		"classes=":         "classes is empty",
 		"classes=3,10":     "classes has 10",

@@ -244,7 +244,7 @@ func (a *adaptations) measure(ctx context.Context, store *track.Store, p pair, a
 	if err != nil {
 		return err
 	}
-	if len(a.inputs) == 2 {
+	if a.first.Parameters == 0 {
 		a.first = joint.Value
 	}
 	for i, steps := range adapt.Steps {
@@ -280,7 +280,7 @@ func (c DomainAdaptationConfig) conclusion(a adaptations) (conclusion, error) {
 	}
 	of := conclusion{
 		id: domainAdaptationID, inputs: a.inputs, claims: adaptationClaims(), draw: c.figures,
-		drawn: map[string]string{"model": fmt.Sprintf("%d parameters", a.first.Parameters), "seeds": fmt.Sprint(c.Seeds)},
+		drawn: map[string]string{"model": fmt.Sprintf("%s, %d parameters", a.stated(modelOf), a.first.Parameters), "seeds": fmt.Sprint(c.Seeds)},
 	}
 	for _, p := range pairs {
 		of.datasets = append(of.datasets, p.name())

@@ -96,8 +96,11 @@ func drawAdaptation(t table.Table, caption string, provenance map[string]string)
 	for _, row := range ours.Rows {
 		along := lengths
 		row = slices.Clone(row)
-		if row[method] == methodJoint || row[method] == methodBefore { // the curve begins before adaptation
-			row[method], along = "Joint, adapted", row[length:length+1]
+		if row[method] == methodBefore || row[length] != "0" { // what is adapted has a length, or is where the curve begins
+			along = row[length : length+1]
+		}
+		if row[method] == methodBefore || row[method] == methodJoint {
+			row[method] = "Joint, adapted"
 		}
 		for _, at := range along {
 			point := slices.Clone(row)
@@ -114,7 +117,7 @@ func drawAdaptation(t table.Table, caption string, provenance map[string]string)
 }
 
 func (c DomainAdaptationConfig) caption() string {
-	text := "The joint model learns on the labelled source, then denoises the target's images; the weights of its head stay. Levels: classifiers trained on the source's and on the target's labels."
+	text := "The joint model learns on the labelled source, then denoises the target's images; the weights of its head stay, and the statistics of the head's batch norms follow the target or, in the single point, stay as well. Levels: classifiers trained on the source's and on the target's labels."
 	for i, source := range c.Datasets {
 		if source == c.Targets[i] {
 			text += " Where source and target are one data set nothing is adapted to: that proves the plumbing alone."

@@ -34,6 +34,7 @@ func TestGenerationClaims(t *testing.T) {
 		"the exception":           {"cifar-100", "CIFAR-100", tier.CPU, [4]float64{29.7, 22.1, 17.4, 16.8}, hit, [4]claim.Verdict{holds, holds, holds, holds}},
 		"turned round":            {"fashion-mnist", "FashionMNIST", tier.CPU, [4]float64{7.8, 7.9, 7, 9}, [4]float64{10, 5, 10, 5}, [4]claim.Verdict{fails, fails, fails, fails}},
 		"not below every one":     {"fashion-mnist", "FashionMNIST", tier.CPU, [4]float64{7.8, 5, 8.7, 5.9}, hit, [4]claim.Verdict{fails, holds, holds, holds}},
+		"hardly guided":           {"fashion-mnist", "FashionMNIST", tier.CPU, [4]float64{7.8, 7.9, 8.7, 5.9}, [4]float64{10, 15, 10, 15}, [4]claim.Verdict{holds, holds, fails, fails}},
 		"equal is not below":      {"fashion-mnist", "FashionMNIST", tier.CPU, [4]float64{5, 5, 5, 5}, hit, [4]claim.Verdict{fails, fails, holds, holds}},
 		"of another dataset":      {"fashion-mnist", "CIFAR-10", tier.CPU, [4]float64{7, 8, 9, 5}, hit, [4]claim.Verdict{notRun, notRun, notRun, notRun}},
 		"smoke claims nothing":    {"fashion-mnist", "FashionMNIST", tier.Smoke, [4]float64{7.8, 7.9, 8.7, 5.9}, hit, [4]claim.Verdict{notRun, notRun, notRun, notRun}},

@@ -54,11 +54,11 @@ func TestProbeTimestepsClaims(t *testing.T) {
 	early, late := fallingAUC(0.9, 0.3), fallingAUC(1, 0.8)
 	for name, test := range map[string]struct {
 		coarse, fine func(share float64) float64
-		want         [3]claim.Verdict // lasts longer, is read near noise, fine ends at chance
+		want         [3]claim.Verdict // lasts longer, is read near noise, is read alone
 	}{
 		"as the paper says": {late, early, [3]claim.Verdict{claim.TrendHolds, claim.TrendHolds, claim.TrendHolds}},
-		"turned round":      {early, late, [3]claim.Verdict{claim.TrendFails, claim.TrendFails, claim.TrendHolds}},
-		"all alike":         {late, late, [3]claim.Verdict{claim.TrendFails, claim.TrendFails, claim.TrendHolds}},
+		"turned round":      {early, late, [3]claim.Verdict{claim.TrendFails, claim.TrendFails, claim.TrendFails}},
+		"all alike":         {late, late, [3]claim.Verdict{claim.TrendFails, claim.TrendFails, claim.TrendFails}},
 		"noise hides nothing": {func(float64) float64 { return 0.9 }, func(float64) float64 { return 0.8 },
 			[3]claim.Verdict{claim.TrendFails, claim.TrendHolds, claim.TrendFails}},
 		"never readable": {late, func(float64) float64 { return 0.52 }, [3]claim.Verdict{claim.NotRun, claim.TrendHolds, claim.TrendHolds}},

@@ -40,6 +40,21 @@ func eachAlpha(t table.Table, visit func(alpha float64, rows table.Table) error)
 	})
 }
 
+// withAlpha keeps the rows whose step size is wanted.
+func withAlpha(t table.Table, wanted func(alpha float64) bool) (table.Table, error) {
+	alphas, err := t.Floats("alpha")
+	if err != nil {
+		return table.Table{}, err
+	}
+	out := table.New(t.Columns...)
+	for i, alpha := range alphas {
+		if wanted(alpha) {
+			out.Rows = append(out.Rows, t.Rows[i])
+		}
+	}
+	return out, nil
+}
+
 // mean is a column's mean.
 func mean(t table.Table, column string) (float64, error) {
 	values, err := t.Floats(column)

@@ -199,6 +199,14 @@ func (s SampledSuite) models(rows func(ModelConfig) []sampling) []ModelConfig {
 	return all
 }
 
+// sampler is how the sets are drawn, in words.
+func (s SampledSuite) sampler() string {
+	if s.Sampler.Steps == 0 {
+		return fmt.Sprintf("%s, all steps", s.Sampler.Method)
+	}
+	return fmt.Sprintf("%s, %d steps", s.Sampler.Method, s.Sampler.Steps)
+}
+
 // conclusion is that of a table of sets.
 func (s SampledSuite) conclusion(id, title, caption string, sets []sampledSet) conclusion {
 	of := conclusion{id: id, title: title, caption: caption, datasets: s.Datasets}
@@ -207,6 +215,6 @@ func (s SampledSuite) conclusion(id, title, caption string, sets []sampledSet) c
 		of.inputs = append(of.inputs, set.trained, set.scores)
 		sizes = append(sizes, fmt.Sprintf("%d × %d", s.Seeds, set.setting.Samples))
 	}
-	of.drawn = map[string]string{"features": s.Reference.Network.Title(), "n": strings.Join(slices.Compact(sizes), ", ") + " images a row"}
+	of.drawn = map[string]string{"sampler": s.sampler(), "features": s.Reference.Network.Title(), "n": strings.Join(slices.Compact(sizes), ", ") + " images a row"}
 	return of
 }

@@ -92,21 +92,22 @@ func (c SemiSupervisedConfig) models() []ModelConfig {
 }
 
 // semiColumns are what tab5 has beside other comparisons: the share of labels in
-// percent, the labelled training images, and the least and most of a class.
-var semiColumns = []string{"labelled_pct", "labelled", "least_of_a_class", "most_of_a_class"}
+// percent, the labelled training images, the least and most of a class, and the
+// steps in which the head learns.
+var semiColumns = []string{"labelled_pct", "labelled", "least_of_a_class", "most_of_a_class", "head_steps"}
 
 // comparison is tab5 with nothing of ours yet.
 func (c SemiSupervisedConfig) comparison() comparison {
 	return comparison{
 		artifact: "tab5", at: c.Tier, setting: semiSetting, further: semiColumns,
-		quotes: func(v claim.ReportedValue) []string { return semiCells(v.Condition, KnownLabels{}) },
+		quotes: func(v claim.ReportedValue) []string { return semiCells(v.Condition, KnownLabels{}, "") },
 	}
 }
 
 // semiCells are the further columns of a row.
-func semiCells(condition string, known KnownLabels) []string {
+func semiCells(condition string, known KnownLabels, headSteps string) []string {
 	_, share, _ := strings.Cut(condition, "=")
-	return append([]string{share}, known.cells()...)
+	return append(append([]string{share}, known.cells()...), headSteps)
 }
 
 // Run trains what is not in the store, probes, draws and judges.
@@ -146,9 +147,9 @@ func (l *fewLabels) dataset(ctx context.Context, store *track.Store, c SemiSuper
 				return err
 			}
 			for _, method := range []string{methodClassifier, methodJoint} {
-				trained := m.Joint()
+				trained, headSteps := m.Joint(), int(share*float64(m.Train.Steps)) // the buffer is full once in 1/share steps
 				if method == methodClassifier {
-					trained = m.Classifier()
+					trained, headSteps = m.Classifier(), m.Train.Steps
 				}
 				trained.Labels, trained.Train.Seed = labels, labels.Seed
 				fitted, err := trained.Fit(ctx, store)
@@ -158,7 +159,7 @@ func (l *fewLabels) dataset(ctx context.Context, store *track.Store, c SemiSuper
 				if method == methodJoint && l.first.Parameters == 0 {
 					l.first = fitted.Value
 				}
-				if err := l.add(m, method, labels, known, fitted.Value.Accuracy, fitted); err != nil {
+				if err := l.add(m, method, labels, known, headSteps, fitted.Value.Accuracy, fitted); err != nil {
 					return err
 				}
 			}
@@ -181,7 +182,7 @@ func (l *fewLabels) probes(ctx context.Context, store *track.Store, c ProbeConfi
 		known.Value = KnownLabels{} // of other images than the probe's
 	}
 	for _, p := range probed {
-		if err := l.add(ddgm, methodProbe, labels, known, p.Value.Accuracy, p); err != nil {
+		if err := l.add(ddgm, methodProbe, labels, known, c.Train.Steps, p.Value.Accuracy, p); err != nil {
 			return err
 		}
 	}
@@ -189,7 +190,7 @@ func (l *fewLabels) probes(ctx context.Context, store *track.Store, c ProbeConfi
 }
 
 // add notes an accuracy and the labels that it was reached with.
-func (l *fewLabels) add(m ModelConfig, method string, labels LabelsConfig, known track.Result[KnownLabels], accuracy float64, from track.Input) error {
+func (l *fewLabels) add(m ModelConfig, method string, labels LabelsConfig, known track.Result[KnownLabels], headSteps int, accuracy float64, from track.Input) error {
 	name, err := paperDataset(m.Dataset)
 	if err != nil {
 		return err
@@ -197,7 +198,7 @@ func (l *fewLabels) add(m ModelConfig, method string, labels LabelsConfig, known
 	condition := fmt.Sprintf("labelled_pct=%g", 100*labels.Share)
 	l.measured = append(l.measured, measurement{
 		Dataset: name, Method: method, Condition: condition, Metric: "accuracy_pct", Value: 100 * accuracy, Seed: labels.Seed,
-		Setting: claim.Setting{Dataset: m.Dataset, Model: describe(m)}, Further: semiCells(condition, known.Value),
+		Setting: claim.Setting{Dataset: m.Dataset, Model: describe(m)}, Further: semiCells(condition, known.Value, fmt.Sprint(headSteps)),
 	})
 	l.inputs = append(l.inputs, from, known)
 	return nil
@@ -213,7 +214,7 @@ func semiSetting(v claim.ReportedValue) (claim.Setting, error) {
 func (c SemiSupervisedConfig) conclusion(l fewLabels) conclusion {
 	return conclusion{
 		id: semiSupervisedID, datasets: c.Datasets, inputs: l.inputs, claims: semiClaims(),
-		drawn: map[string]string{"model": fmt.Sprintf("%d parameters", l.first.Parameters), "seeds": fmt.Sprint(c.Seeds)},
+		drawn: map[string]string{"model": fmt.Sprintf("%s, %d parameters", l.stated(modelOf), l.first.Parameters), "seeds": fmt.Sprint(c.Seeds)},
 		draw: func(t table.Table, apart string, provenance map[string]string) ([]experiments.NamedFigure, error) {
 			drawn, err := drawSemiSupervised(t, apart, provenance)
 			return []experiments.NamedFigure{{Name: semiSupervisedID, Figure: drawn}}, err

@@ -153,7 +153,7 @@ func madeUpShares(t *testing.T, shares []float64, accuracy map[string]func(pct f
 					Dataset: "CIFAR-10", Method: method, Condition: condition,
 					Metric: "accuracy_pct", Value: accuracy[method](pct) + float64(seed)/10, Seed: seed,
 					Setting: claim.Setting{Dataset: "cifar-10"},
-					Further: semiCells(condition, KnownLabels{OfClass: []int{int(pct), int(pct) + 1}}),
+					Further: semiCells(condition, KnownLabels{OfClass: []int{int(pct), int(pct) + 1}}, "1"),
 				})
 			}
 		}
@@ -210,7 +210,7 @@ func TestSemiSupervisedClaims(t *testing.T) {
 func TestThePapersNumbersMeetItsSemiSupervisedClaims(t *testing.T) {
 	l := SemiSupervised(tier.CPU).comparison()
 	for _, v := range l.reported() {
-		l.measured = append(l.measured, measurement{Dataset: v.Dataset, Method: v.Method, Condition: v.Condition, Metric: v.Metric, Value: v.Value, Further: semiCells(v.Condition, KnownLabels{})})
+		l.measured = append(l.measured, measurement{Dataset: v.Dataset, Method: v.Method, Condition: v.Condition, Metric: v.Metric, Value: v.Value, Further: semiCells(v.Condition, KnownLabels{}, "")})
 	}
 	made, err := l.table()
 	if err != nil {

@@ -189,10 +189,14 @@ func sampler(t tier.Tier) sample.Config {
 	return sample.Config{Method: sample.Ancestral, Variance: process.FixedSmall, Steps: choose(t, 3, 20, 20, 0), Clip: true}
 }
 
-// describe names a model's size in captions and verdicts.
+// describe names a model's size and training in captions and verdicts.
 func describe(c ModelConfig) string {
 	u := c.Network.UNet
-	return fmt.Sprintf("UNet C=%d ×%v, %d blocks, patch %d, %d steps of %d", u.Width, u.Multipliers, u.Blocks, u.Patch, c.Train.Steps, c.Train.Batch)
+	text := fmt.Sprintf("UNet C=%d ×%v, %d blocks, patch %d, %d steps of %d", u.Width, u.Multipliers, u.Blocks, u.Patch, c.Train.Steps, c.Train.Batch)
+	if s := c.Objective.ClassScale; s > 0 && c.Objective.DiffusionScale > 0 {
+		text += fmt.Sprintf(", s = %g", s)
+	}
+	return text
 }
 
 // stamp is the provenance drawn below a figure.

@@ -126,7 +126,7 @@ notebook.Show(notebook.Must(figure.Dots(gaps(result.Value.Table), figure.DotsSpe
 // %% [markdown]
 // ## Try it yourself
 //
-// - **The price of a scale.** The authors weigh the classification loss with $s = 0.001$. Set `grey.objective.class_scale` to 0.01 and to 0.1: the joint
+// - **The price of a scale.** The classification loss has weight $s = 0.02$ here and 0.001 in the authors' commands. Set `grey.objective.class_scale` to 0.001 and to 0.1: the joint
 //   model is trained again, the other two are not. Which job wins?
 // - **Is one training enough?** Every model is trained once, so a gap of a few tenths may be luck. Set `grey.train.seed=2` and look whether the order stays.
 // - **Who needs patience?** Halve `grey.train.steps`. A classifier is done early; does the joint model lose more?

@@ -16,7 +16,7 @@
 // the classifier takes for an old one. What had to change is what the decision hangs on.
 //
 // A joint diffusion model makes such pictures of its own decisions, and needs no second network for it. The image is noised through the first 20 % of the
-// chain's steps, which blurs what is fine and keeps what is coarse. Then Algorithm 1 walks back, and at each step the model's own classifier moves the
+// chain's steps, which drowns what is fine and keeps what is coarse. Then Algorithm 1 walks back, and at each step the model's own classifier moves the
 // features towards the *other* answer.
 //
 // **The claim.** The decision flips, and the rest is kept. The paper shows it on CelebA with the attributes young, smiling and mustache, each given and taken
@@ -92,7 +92,7 @@ notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "Every dire
 // %% [markdown]
 // ## One picture of the trade
 //
-// The harder one pushes, the more images flip and the more of each is redrawn. A good step size is one at which the upper curve has risen and the lower one has not yet.
+// The harder one pushes, the more images flip and the more of each is redrawn. A good step size is one at which the flips have risen and the change has not yet.
 
 // %%
 import (

@@ -19,7 +19,7 @@
 // **The claim.** The joint model classifies 98 % of the cells right. Its counterfactuals add or remove the parasite, and the difference is confined to it.
 //
 // **What can be shown here.** The paper has 27,558 cells. At tier cpu this notebook has 200 of them: 160 to learn from and 40 to test on, 20 of each class. That is *far too few*, and the
-// verdicts say so: an accuracy on 40 images is uncertain by more than ten points either way. Beside the cells stands a pair of Fashion-MNIST classes, sneakers and ankle boots,
+// verdicts say so: an accuracy on 40 images is uncertain by ten points and more. The model that is explained is trained with noisy classifiers, which Algorithm 1 needs; the paper does not say whether its 98 % are of such a model. Beside the cells stands a pair of Fashion-MNIST classes, sneakers and ankle boots,
 // with enough images to count flips on; smoke and quick show that pair alone.
 //
 // **How to read the picture.** Four rows a direction: original, noised, counterfactual, and original − counterfactual, where red went darker, blue went brighter and

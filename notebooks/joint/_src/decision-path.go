@@ -25,7 +25,7 @@
 //
 // **How to read the picture.** Sampling runs from left, pure noise, to right, the finished image, and $t$ falls from $T-1$ to 0. Without guidance, $\alpha = 0$,
 // nobody aims at the target and it gets about one image in ten. The second figure has a dot for each class and $\alpha$: the timestep from which the target has more
-// than half of the probability for good. Further right is sooner. The third shows what the steps see, $\hat x_0$.
+// than half of the probability for good. There noise is on the *right*: further right is sooner, and a class that is never decided stands at −1. The third shows what the steps see, $\hat x_0$.
 
 // %% tags=["parameters"]
 import (
@@ -154,7 +154,7 @@ notebook.Show(notebook.Must(figure.Curves(long, figure.CurvesSpec{
 // ## Try it yourself
 //
 // - **Turn it round.** With `alphas=-30,0,10,30` and `class_alpha=10` the control is in the picture: at −30 the target should be what the model never sees.
-// - **More steps, more pushes.** Every step moves the features once, so `sampler.steps=100` pushes twice as often. Is $\alpha = 10$ with 100 steps like $\alpha = 20$ with 50?
+// - **More steps, more pushes.** Every step moves the features once, so `sampler.steps=100` pushes twice as often as tier cpu's 50. Is $\alpha = 10$ with 100 steps like $\alpha = 20$ with 50?
 // - **An honest judge?** The model judges samples that were made to please it. `alpha-sweep.ipynb` asks a LeNet that had no part in it: do the
 //   two agree at a large $\alpha$?
 //

@@ -34,7 +34,7 @@ var tier = notebook.Tier()
 // Changes to the tier's defaults, written as for noisebook run --set. Uncomment some and run all cells.
 var changes = []string{
 	// "datasets=cifar10-jpeg",    // colour, on any tier
-	// "alpha=30",                 // push harder
+	// "alpha=100",                // push harder
 }
 
 //gonb:%%
@@ -61,7 +61,8 @@ notebook.Show(outcome)
 // "Below the other joint models" compares our measurement with *their* numbers. That makes sense only where everything else is equal: CIFAR-10 itself, Inception features, a network of the paper's
 // size. Anywhere else the verdict is *not comparable*, however good our number looks: a FID from the features of a LeNet is on another scale altogether.
 //
-// "Conditional sampling lowers the FID" compares two of our own measurements, in one setting. That can be judged on any tier.
+// "Conditional sampling lowers the FID" compares two of our own measurements, in one setting. That can be judged on any tier. The two differ by training as well, with and without noisy
+// classifiers (eq. 10); `alpha-sweep.ipynb` has the noisy model without guidance, at $\alpha = 0$.
 
 // %%
 import (
@@ -79,6 +80,6 @@ notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "The paper'
 //
 // - Everything here comes from the sets of `generation.ipynb`. Run that first and this notebook only draws.
 // - VERA has 27.5 here and 30.5 in the paper's table 4 (`hybrid-models.ipynb`). How large a difference between two FIDs would *you* call real?
-// - FID depends on the number of samples. Measure with `colour_samples=250` and `1000`, and see how far the same model moves.
+// - FID depends on the number of samples. Measure with `colour_samples=1000` at tier cpu, or `samples=1000` at tier quick, and see how far the same model moves.
 //
 // From a terminal: `bin/noisebook run joint/joint-models --tier quick --set datasets=cifar10-jpeg`.

@@ -126,7 +126,7 @@ notebook.Show(notebook.Must(figure.Dots(leads(ours), figure.DotsSpec{
 //
 // - **Few labels.** Set `probe.images=500`: the diffusion model has seen all images, the probe gets labels for 500. The classifier in the first row still has them
 //   all; `semi-supervised.ipynb` makes that comparison fair.
-// - **When does knowledge arrive?** `grey.train.steps=50`, `200`, `1000`: does the probe get better as the samples do, or much earlier?
+// - **When does knowledge arrive?** `grey.train.steps=50`, `200`, `1000` shortens all three trainings, the classifier's too: does the probe keep more or less of its lead?
 // - **Random is not nothing.** How many points does the untrained network give over the constant answer? Pooled edges and brightness are features too.
 //
 // From a terminal: `bin/noisebook run joint/probe-accuracy --tier quick --set probe.images=500`.

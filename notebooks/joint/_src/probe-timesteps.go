@@ -48,7 +48,7 @@ var changes = []string{
 	// "seeds=5",                  // other noise and other images: narrower bands
 	// "train_images=10000",       // what the regressions learn from
 	// "c=0.1",                    // a weaker penalty: do they overfit?
-	// "model.train.steps=1000",   // a DDGM that has seen less
+	// "model.train.steps=200",    // a DDGM that has seen less
 }
 
 //gonb:%%

@@ -36,7 +36,7 @@ var tier = notebook.Tier()
 var changes = []string{
 	// "sampler.steps=100",        // more of the chain's 500 steps
 	// "sampler.method=ddim",      // no fresh noise on the way
-	// "model.objective.noisy=replace", // with noisy classifiers, as for Algorithm 1
+	// "model.objective.noisy=add", // with noisy classifiers, as for Algorithm 1
 	// "seed=1",
 }
 

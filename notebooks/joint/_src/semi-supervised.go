@@ -47,7 +47,7 @@ var changes = []string{
 	// "shares=1,0.3,0.1,0.03,0.01",
 	// "seeds=5",                          // more drawings of labelled images
 	// "grey.train.steps=10000",           // the buffer fills in one of 1/share steps: few labels need many
-	// "grey.objective.class_scale=0.1",   // a louder classifier
+	// "grey.objective.class_scale=0.1",   // a louder classifier than 0.02
 	// "datasets=cifar10-jpeg",            // in colour
 }
 
@@ -78,8 +78,8 @@ notebook.Show(outcome)
 // %% [markdown]
 // ## Reading the verdicts
 //
-// All shares get equally many steps, and that is hard on the joint model where labels are few: the number of times that its head moves is the share times the steps. The paper's
-// training is some hundred times longer than tier cpu's, so that even 1 % fills its buffer thousands of times. A joint model that loses here at the
+// All shares get equally many steps, and that is hard on the joint model where labels are few: the number of times that its head moves is the share times the steps (`head_steps` in the table). At tier cpu
+// 1 % of the labels fills the buffer seven times, at tier paper a thousand times; the paper does not state its length. A joint model that loses here at the
 // smallest share may simply not have been told often enough. The experiment that decides is in the list below: more steps at that share alone.
 //
 // ## How many labels is that?
@@ -120,10 +120,10 @@ notebook.Show(notebook.Must(figure.Curves(rows, figure.CurvesSpec{
 // %% [markdown]
 // ## Try it yourself
 //
-// - **Too few steps, or the wrong idea?** Keep the smallest share and train longer: `shares=0.01` and `grey.train.steps=10000`. The classifier
+// - **Too few steps, or the wrong idea?** Keep the smallest share and train longer: `shares=0.01` and `grey.train.steps=10000` (claims about other shares then have nothing to judge). The classifier
 //   gains little from it, since it has seen its images often enough. Does the joint model pass it?
-// - **A louder head.** The classification loss has weight 0.001, the authors' value for 500,000 steps. In a short training the diffusion loss has
-//   the encoder almost to itself: compare `Joint` with the probe. Try `grey.objective.class_scale=0.1`.
-// - **Where does the probe win?** Add `0.003` to `shares`: 18 labels a class.
+// - **A louder head.** The classification loss has weight 0.02 here, and 0.001 in the authors' commands for a training a hundred times longer, where the diffusion loss has
+//   the encoder almost to itself. Try `grey.objective.class_scale=0.001` and `0.1`, and compare `Joint` with the probe.
+// - **Where does the probe win?** Add `0.003` to `shares`: 18 labels a class. With `grey.train.steps=10000` the buffer fills 30 times.
 //
 // From a terminal: `bin/noisebook run joint/semi-supervised --tier quick --set shares=1,0.01`, and `--keys` lists all that can be changed.
