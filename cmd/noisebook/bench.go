@@ -86,7 +86,12 @@ Multipliers follow from the size as in the paper (28: 1,2,2; 32: 1,2,2,2;
 				return fmt.Errorf("bench: %w", err)
 			}
 			if !b.ProgramCache {
-				os.Setenv(programs.Variable, programs.Off)
+				folder, err := os.MkdirTemp("", "noisebook-bench") // steps after a compilation as users have it
+				if err != nil {
+					return fmt.Errorf("bench: %w", err)
+				}
+				defer os.RemoveAll(folder)
+				os.Setenv(programs.Variable, folder)
 			}
 			e, err := engine.Open(command.Context(), spec)
 			if err != nil {

@@ -114,13 +114,22 @@ func processorFeatures() ([]byte, error) {
 func noisebook_compile(pointer unsafe.Pointer) unsafe.Pointer {
 	arguments := (*C.pjrt_client_compile)(pointer)
 	program := arguments.program
-	key := programs.NewKey(interposed.identity, bytesAt(program.format, program.format_size),
-		bytesAt(arguments.options, arguments.options_size), bytesAt(program.code, program.code_size))
-	if code, found := interposed.cache.Load(key); found {
-		loaded := C.pjrt_load(arguments.client, (*C.char)(unsafe.Pointer(unsafe.SliceData(code))), C.size_t(len(code)))
-		if loaded != nil {
-			arguments.executable = loaded
-			loadedBy.Store(syscall.Gettid(), true)
+	text := compilation{
+		Format: bytesAt(program.format, program.format_size), Options: bytesAt(arguments.options, arguments.options_size),
+		Code: bytesAt(program.code, program.code_size),
+	}
+	key := programs.NewKey(interposed.identity, text.Format, text.Options, text.Code)
+	load := func(code []byte) (loaded bool) {
+		arguments.executable = C.pjrt_load(arguments.client, (*C.char)(unsafe.Pointer(unsafe.SliceData(code))), C.size_t(len(code)))
+		return arguments.executable != nil
+	}
+	if code, found := interposed.cache.Load(key); found && load(code) {
+		loadedBy.Store(syscall.Gettid(), true)
+		return nil
+	}
+	if len(text.Code) >= largeProgram {
+		if code, err := compileElsewhere(interposed.path, text); err == nil && load(code) {
+			_ = interposed.cache.Save(key, code) // as below
 			return nil
 		}
 	}

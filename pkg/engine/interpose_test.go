@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -30,8 +31,9 @@ const childVariable = "NOISEBOOK_TEST_PROGRAM"
 
 // computed is what a process of this test program prints.
 type computed struct {
-	Loaded bool
-	Values []float32
+	Loaded    bool
+	Elsewhere bool // in a child of the process
+	Values    []float32
 }
 
 func TestMain(m *testing.M) {
@@ -44,6 +46,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// long is a size whose program has a text that a child compiles.
+const long = "25"
 
 // child multiplies a matrix of a size with noise and prints what came out.
 func child(size string) error {
@@ -64,6 +69,11 @@ func child(size string) error {
 	}
 	p, err := e.NewShardedProgram("product", devices, []bool{true, false}, func(g *graph.Graph, in []*graph.Node) []*graph.Node {
 		_, noise := graph.RandomNormal(in[1], shapes.Make(dtypes.Float32, n, n))
+		if size == long {
+			for i := range 1000 {
+				noise = graph.Sin(graph.AddScalar(noise, float64(i)))
+			}
+		}
 		return []*graph.Node{graph.ReduceSum(graph.Exp(graph.MulScalar(graph.Dot(in[0], noise).Product(), 0.1)), 0)}
 	})
 	if err != nil {
@@ -88,6 +98,11 @@ func child(size string) error {
 	if result.Values, err = tensors.CopyFlatData[float32](outputs[0]); err != nil {
 		return err
 	}
+	var children syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children); err != nil {
+		return err
+	}
+	result.Elsewhere = children.Maxrss > 0
 	return json.NewEncoder(os.Stdout).Encode(result)
 }
 
@@ -176,6 +191,23 @@ func TestNextProcessLoadsTheProgram(t *testing.T) {
 	want("rewritten foreign file", process(t, "8", cache), true, values)
 }
 
+func TestLargeProgramIsCompiledElsewhere(t *testing.T) {
+	needPlugin(t)
+	cache := programs.Variable + "=" + filepath.Join(t.TempDir(), "programs")
+	here := process(t, long, programs.Variable+"="+programs.Off)
+	if here.Elsewhere {
+		t.Error("without a cache a child compiles")
+	}
+	for what, want := range []computed{{Elsewhere: true, Values: here.Values}, {Loaded: true, Values: here.Values}} {
+		if got := process(t, long, cache); got.Loaded != want.Loaded || got.Elsewhere != want.Elsewhere || !slices.Equal(got.Values, want.Values) {
+			t.Errorf("process %d: %+v, want %+v", what+1, got, want)
+		}
+	}
+	if small := process(t, "8", cache); small.Elsewhere {
+		t.Error("a child compiles a small program")
+	}
+}
+
 // The positions and structs of pjrt.h are those of the header that go-xla speaks.
 func TestInterfaceIsGoXLAs(t *testing.T) {
 	folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/gomlx/go-xla").Output()
@@ -210,6 +242,8 @@ func TestInterfaceIsGoXLAs(t *testing.T) {
 
 	for own, name := range map[string]string{
 		"pjrt_error_destroy":        "PJRT_Error_Destroy_Args",
+		"pjrt_plugin_initialize":    "PJRT_Plugin_Initialize_Args",
+		"pjrt_client_create":        "PJRT_Client_Create_Args",
 		"pjrt_program":              "PJRT_Program",
 		"pjrt_client_compile":       "PJRT_Client_Compile_Args",
 		"pjrt_get_executable":       "PJRT_LoadedExecutable_GetExecutable_Args",

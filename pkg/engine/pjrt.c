@@ -19,7 +19,7 @@ pjrt_table *pjrt_interpose(const char *path) {
 	const pjrt_table *(*entry)(void) = (const pjrt_table *(*)(void))dlsym(library, "GetPjrtApi");
 	const pjrt_table *table = entry == NULL ? NULL : entry();
 	if (table == NULL || table->version.major != PJRT_MAJOR || table->struct_size < sizeof(pjrt_table)) return NULL;
-	static const int used[] = {PJRT_ERROR_DESTROY, PJRT_CLIENT_COMPILE, PJRT_EXECUTABLE_DESTROY, PJRT_EXECUTABLE_SERIALIZE,
+	static const int used[] = {PJRT_ERROR_DESTROY, PJRT_PLUGIN_INITIALIZE, PJRT_CLIENT_CREATE, PJRT_CLIENT_COMPILE, PJRT_EXECUTABLE_DESTROY, PJRT_EXECUTABLE_SERIALIZE,
 	                           PJRT_LOADED_EXECUTABLE_GET_EXECUTABLE, PJRT_EXECUTABLE_DESERIALIZE_AND_LOAD};
 	for (size_t i = 0; i < sizeof used / sizeof used[0]; i++)
 		if (table->functions[used[i]] == NULL) return NULL;
@@ -51,6 +51,19 @@ int pjrt_serialize(void *loaded, pjrt_executable_serialize *written) {
 	pjrt_executable_destroy destroy = {sizeof destroy, NULL, get.executable};
 	failed(plugin->functions[PJRT_EXECUTABLE_DESTROY](&destroy));
 	return problem;
+}
+
+int pjrt_compile_alone(const char *path, const char *format, size_t format_size, const char *options, size_t options_size,
+                       char *code, size_t code_size, pjrt_executable_serialize *written) {
+	if (pjrt_interpose(path) == NULL) return 1;
+	pjrt_plugin_initialize initialize = {sizeof initialize, NULL};
+	if (failed(plugin->functions[PJRT_PLUGIN_INITIALIZE](&initialize))) return 1;
+	pjrt_client_create create = {.struct_size = sizeof create};
+	if (failed(plugin->functions[PJRT_CLIENT_CREATE](&create))) return 1;
+	pjrt_program program = {sizeof program, NULL, code, code_size, format, format_size};
+	pjrt_client_compile compile = {sizeof compile, NULL, create.client, &program, options, options_size, NULL};
+	if (failed(pjrt_compile(&compile))) return 1;
+	return pjrt_serialize(compile.executable, written);
 }
 
 void pjrt_release(pjrt_executable_serialize *written) { written->release(written->owner); }

@@ -14,6 +14,8 @@ typedef void *pjrt_function(void *arguments);
 // Positions in the table of functions.
 enum {
 	PJRT_ERROR_DESTROY = 0,
+	PJRT_PLUGIN_INITIALIZE = 3,
+	PJRT_CLIENT_CREATE = 10,
 	PJRT_CLIENT_COMPILE = 20,
 	PJRT_EXECUTABLE_DESTROY = 40,
 	PJRT_EXECUTABLE_SERIALIZE = 49,
@@ -38,6 +40,27 @@ typedef struct {
 	void *extension_start;
 	void *error;
 } pjrt_error_destroy;
+
+typedef struct {
+	size_t struct_size;
+	void *extension_start;
+} pjrt_plugin_initialize;
+
+typedef void *PJRT_KeyValueGetCallback, *PJRT_KeyValuePutCallback, *PJRT_KeyValueTryGetCallback; // never used
+
+typedef struct {
+	size_t struct_size;
+	void *extension_start;
+	const void *create_options;
+	size_t num_options;
+	PJRT_KeyValueGetCallback kv_get_callback;
+	void *kv_get_user_arg;
+	PJRT_KeyValuePutCallback kv_put_callback;
+	void *kv_put_user_arg;
+	void *client; // out
+	PJRT_KeyValueTryGetCallback kv_try_get_callback;
+	void *kv_try_get_user_arg;
+} pjrt_client_create;
 
 typedef struct {
 	size_t struct_size;
@@ -96,6 +119,11 @@ typedef struct {
 // function is noisebook_compile, or NULL when the plugin cannot be loaded, is of
 // another version or lacks a function.
 pjrt_table *pjrt_interpose(const char *path);
+
+// pjrt_compile_alone loads a plugin, compiles one program with it and writes that
+// down. It returns 0 when it could.
+int pjrt_compile_alone(const char *path, const char *format, size_t format_size, const char *options, size_t options_size,
+                       char *code, size_t code_size, pjrt_executable_serialize *written);
 
 // pjrt_compile is the plugin's own compile function.
 void *pjrt_compile(pjrt_client_compile *arguments);
