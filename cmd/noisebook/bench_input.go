@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"noisebook/experiments/joint"
+	"noisebook/pkg/augment"
 	"noisebook/pkg/data"
 	"noisebook/pkg/engine"
 	"noisebook/pkg/features"
@@ -99,6 +100,7 @@ waiting. Training runs report the same number as engine_busy.`,
 // C = 32 at full resolution.
 func inputCases(only []string) ([]inputCase, error) {
 	large := joint.FashionMNIST()
+	large.Augment = augment.Config{} // a batch here has no second half
 	large.Network.UNet.Width, large.Train.Batch = 32, 64
 	var all []inputCase
 	add := func(name string, c joint.ModelConfig) error {

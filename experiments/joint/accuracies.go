@@ -39,7 +39,7 @@ func (a *accuracies) add(method string, share float64, seed uint64, from track.I
 	a.inputs = append(a.inputs, from)
 	a.measured = append(a.measured, measurement{
 		Dataset: a.column, Method: method, Metric: "accuracy_pct", Value: 100 * share, Seed: seed,
-		Setting: claim.Setting{Dataset: a.model.Dataset, Model: describe(a.model)},
+		Setting: claim.Setting{Dataset: a.model.Dataset, Model: describeRow(a.model, method)},
 	})
 }
 

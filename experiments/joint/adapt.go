@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"noisebook/pkg/augment"
 	"noisebook/pkg/track"
 )
 
@@ -67,7 +68,7 @@ func (a AdaptConfig) model(source ModelConfig, target string, steps int) ModelCo
 	c := source.DDGM()
 	if a.Statistics == StatisticsFollow {
 		c = source.Joint()
-		c.Labels = LabelsConfig{Hidden: true}
+		c.Labels, c.Augment = LabelsConfig{Hidden: true}, augment.Config{}
 	}
 	c.Dataset = target
 	c.Train.Steps, c.Train.LearningRate = steps, a.LearningRate

@@ -85,8 +85,14 @@ func (c ModelConfig) plan(ctx context.Context, e *engine.Engine, measuredBatch i
 	if err != nil {
 		return published.Plan{}, err
 	}
-	u := c.Network.UNet
-	return experiments.PlanTraining(ctx, e, net, objective, [3]int{u.ImageSize, u.ImageSize, u.Channels}, c.Train, measuredBatch)
+	u, seen, copies := c.Network.UNet, c.Train, 1
+	if c.paired() {
+		copies = 2
+	}
+	seen.Batch *= copies
+	plan, err := experiments.PlanTraining(ctx, e, net, objective, [3]int{u.ImageSize, u.ImageSize, u.Channels}, seen, copies*measuredBatch)
+	plan.Batch, plan.MeasuredBatch = c.Train.Batch, measuredBatch
+	return plan, err
 }
 
 // title names a model in a few words.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"noisebook/pkg/augment"
 	"noisebook/pkg/claim"
 	"noisebook/pkg/table"
 	"noisebook/pkg/tier"
@@ -151,21 +152,28 @@ func TestRowsShowTheirClass(t *testing.T) {
 }
 
 // Numbers of another dataset or network are never called reproduced, nor are
-// those of a training without the authors' augmentation.
+// those of a training without the authors' augmentation, which only tier paper has.
 func TestUnconditionalNumbers(t *testing.T) {
 	s := table.New("fid", "precision", "recall")
 	if err := s.Append(7.9, 0.65, 0.57); err != nil { // the paper has 7.9, 69.9 % and 56.4 % on CIFAR-10
 		t.Fatal(err)
 	}
-	for _, at := range []tier.Tier{tier.Quick, tier.CPU, tier.Paper} {
-		judgements := Unconditional(at).judge(s)
+	plain := Unconditional(tier.Paper)
+	plain.Model.Augment = augment.Config{}
+	for _, c := range []UnconditionalConfig{Unconditional(tier.Quick), Unconditional(tier.CPU), plain} {
+		judgements := c.judge(s)
 		if len(judgements) != 3 {
-			t.Fatalf("tier %s: %d judgements", at, len(judgements))
+			t.Fatalf("tier %s: %d judgements", c.Tier, len(judgements))
 		}
 		for _, j := range judgements {
 			if j.Verdict != claim.NotComparable || !strings.Contains(j.Reason, "augmented") || j.Reported == nil {
-				t.Errorf("tier %s, %s: %s (%s)", at, j.Claim, j.Verdict, j.Reason)
+				t.Errorf("tier %s, %s: %s (%s)", c.Tier, j.Claim, j.Verdict, j.Reason)
 			}
+		}
+	}
+	for i, j := range Unconditional(tier.Paper).judge(s) {
+		if want := []claim.Verdict{claim.Reproduced, claim.Differs, claim.Reproduced}[i]; j.Verdict != want {
+			t.Errorf("tier paper, %s: %s (%s), want %s", j.Claim, j.Verdict, j.Reason, want)
 		}
 	}
 	lenet := Unconditional(tier.Paper)

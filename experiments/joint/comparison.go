@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"noisebook/pkg/augment"
 	"noisebook/pkg/claim"
 	"noisebook/pkg/data"
 	"noisebook/pkg/figure"
@@ -180,10 +181,6 @@ var units = map[string]unit{
 	"target_rate_pct": {"shows its target, %", figure.Higher, 0},
 }
 
-// augmented tells the authors' classifier branch from ours: theirs sees cropped,
-// rotated, recoloured and mixed images.
-const augmented = ", classifier branch augmented"
-
 // paperSetting is the authors' model of the number's dataset and, for what
 // compares images, the Inception network and 5,000 samples.
 func paperSetting(v claim.ReportedValue) (claim.Setting, error) {
@@ -195,15 +192,20 @@ func paperSetting(v claim.ReportedValue) (claim.Setting, error) {
 	if err != nil {
 		return claim.Setting{}, err
 	}
-	setting := claim.Setting{Dataset: dataset, Model: describe(model)}
-	switch v.Method { // what was trained with a classifier branch of the authors'
-	case methodClassifier, methodJoint, methodConditional:
-		setting.Model += augmented
-	}
+	setting := claim.Setting{Dataset: dataset, Model: describeRow(model, v.Method)}
 	if v.Metric != "accuracy_pct" {
 		setting.Features, setting.Samples = InceptionFeatures.Title(), 5000
 	}
 	return setting, nil
+}
+
+// describeRow describes a suite's model for a row of the paper's tables.
+func describeRow(model ModelConfig, method string) string {
+	switch method {
+	case methodDDGM, methodSteered, methodProbe: // have no classifier branch in training
+		model.Augment = augment.Config{}
+	}
+	return describe(model)
 }
 
 // ourDataset is the name in pkg/data of a dataset of the paper.

@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"noisebook/experiments"
+	"noisebook/pkg/augment"
 	"noisebook/pkg/data"
 	"noisebook/pkg/engine"
 	"noisebook/pkg/features"
@@ -34,6 +35,9 @@ type ModelConfig struct {
 	Objective joint.Objective `json:"objective"`
 	Train     train.Config    `json:"train"`
 	Labels    LabelsConfig    `json:"labels"`
+	// Augment changes the images that are classified, not those that are diffused
+	// or classified noised.
+	Augment augment.Config `json:"augment,omitzero"`
 	// Resize brings images to the network's size (bilinear) and repeats grey
 	// channels; without it another size is an error.
 	Resize bool `json:"resize,omitempty"`
@@ -70,6 +74,12 @@ func (c ModelConfig) Validate() error {
 		return fmt.Errorf("labels.hidden is for classes, not attributes")
 	case c.Labels.partial() && c.Network.Attributes:
 		return fmt.Errorf("labels.share is %g: partial labels are for classes, not attributes", c.Labels.Share)
+	case c.Augment.Active() && (c.Labels.partial() || c.Labels.Hidden):
+		return fmt.Errorf("augment is for models whose labels are all seen: set its probabilities to 0, or labels.share=0 and labels.hidden=false")
+	case c.Augment.Active() && c.Objective.ClassScale == 0:
+		return fmt.Errorf("augment is for images that are classified, and objective.class_scale is 0: set its probabilities to 0")
+	case c.Augment.Active() && c.Objective.Noisy == joint.NoisyReplace:
+		return fmt.Errorf("augment is for clean images, and objective.noisy=%s classifies none: set its probabilities to 0", joint.NoisyReplace)
 	case c.TestImages < 0:
 		return fmt.Errorf("test_images is %d: it must not be negative; 0 means all", c.TestImages)
 	}
@@ -90,6 +100,7 @@ func (c ModelConfig) Joint() ModelConfig {
 func (c ModelConfig) DDGM() ModelConfig {
 	c = c.Joint()
 	c.Objective.ClassScale = 0
+	c.Augment = augment.Config{} // of what is classified
 	return c
 }
 
@@ -101,10 +112,12 @@ func (c ModelConfig) Classifier() ModelConfig {
 }
 
 // NoisyClassifier is the same encoder and head trained to classify noised images
-// at their timestep: what guides a sampler from outside (eq. 12).
+// at their timestep: what guides a sampler from outside (eq. 12). It is not
+// augmented: guided-diffusion, whose classifier the authors take, does not.
 func (c ModelConfig) NoisyClassifier() ModelConfig {
 	c = c.Classifier()
 	c.Objective.Noisy = joint.NoisyReplace
+	c.Augment = augment.Config{}
 	return c
 }
 
@@ -251,8 +264,12 @@ func (c ModelConfig) load(ctx context.Context, job *track.Job) (*data.Dataset, e
 }
 
 // batches are what a step of training sees: the labelled images alone where
-// nothing is diffused, else all of them, with a label buffer if labels are partial.
+// nothing is diffused, else all of them, with a label buffer if labels are
+// partial, or with their augmented copies.
 func (c ModelConfig) batches(images data.Split) (train.Batches, error) {
+	if c.Augment.Active() {
+		return c.augmented(images)
+	}
 	if !c.Labels.partial() || c.Objective.ClassScale == 0 {
 		return data.NewBatches(images, c.Train.Batch, c.Train.Seed)
 	}
@@ -264,6 +281,27 @@ func (c ModelConfig) batches(images data.Split) (train.Batches, error) {
 		return data.NewLabelBuffer(images, known, c.Train.Batch, c.Train.Seed)
 	}
 	return data.NewBatches(labelled(images, known), c.Train.Batch, c.Train.Seed)
+}
+
+// augmented are batches of augmented images, after the plain ones if these are needed.
+func (c ModelConfig) augmented(images data.Split) (train.Batches, error) {
+	plain, err := data.NewBatches(images, c.Train.Batch, c.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	a, err := augment.New(c.Augment, images.Height, images.Width, images.Channels, c.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if c.paired() {
+		return augment.NewPairedBatches(plain, a), nil
+	}
+	return augment.NewBatches(plain, a), nil
+}
+
+// paired says whether a step sees images both plain and augmented.
+func (c ModelConfig) paired() bool {
+	return c.Augment.Active() && (c.Objective.DiffusionScale > 0 || c.Objective.Noisy != joint.NoisyNone)
 }
 
 // labelled keeps the images whose labels are known.
@@ -325,14 +363,19 @@ func (c ModelConfig) objective(model *joint.Model) (train.Objective, error) {
 	loss := func(p *nn.Pass, images, labels *graph.Node) joint.Losses {
 		return model.Loss(p, c.Objective, chain, drawn(p, chain, images, labels))
 	}
-	if c.Labels.partial() && c.Objective.DiffusionScale > 0 && c.Objective.ClassScale > 0 {
+	switch {
+	case c.paired(): // see augment.NewPairedBatches
 		loss = func(p *nn.Pass, images, labels *graph.Node) joint.Losses {
-			half := images.Shape().Dimensions[0] / 2 // see data.LabelBuffer
-			plain, buffered := graph.AxisRange(0, half), graph.AxisRange(half)
-			known := graph.Slice(labels, buffered)
+			plain, augmented := halves(images)
+			y, same := halves(labels)
+			return model.AugmentedLoss(p, c.Objective, chain, drawn(p, chain, plain, y), augmented, same)
+		}
+	case c.Labels.partial() && c.Objective.DiffusionScale > 0 && c.Objective.ClassScale > 0: // see data.LabelBuffer
+		loss = func(p *nn.Pass, images, labels *graph.Node) joint.Losses {
+			plain, buffered := halves(images)
+			y, known := halves(labels)
 			full := graph.ConvertDType(graph.GreaterOrEqual(graph.Reshape(graph.Slice(known, graph.AxisRange(0, 1))), graph.ScalarZero(images.Graph(), dtypes.Int32)), dtypes.Float32)
-			return model.SemiLoss(p, c.Objective, chain, drawn(p, chain, graph.Slice(images, plain), graph.Slice(labels, plain)),
-				graph.Slice(images, buffered), graph.MaxScalar(known, 0), full)
+			return model.SemiLoss(p, c.Objective, chain, drawn(p, chain, plain, y), buffered, graph.MaxScalar(known, 0), full)
 		}
 	}
 	return func(p *nn.Pass, images, labels *graph.Node) (*graph.Node, []train.Term) {
@@ -348,6 +391,12 @@ func (c ModelConfig) objective(model *joint.Model) (train.Objective, error) {
 		}
 		return l.Total, terms
 	}, nil
+}
+
+// halves are a batch's first and second half.
+func halves(batch *graph.Node) (first, second *graph.Node) {
+	half := batch.Shape().Dimensions[0] / 2
+	return graph.Slice(batch, graph.AxisRange(0, half)), graph.Slice(batch, graph.AxisRange(half))
 }
 
 // noClass is the label of an image that is not classified: no logit is its

@@ -27,7 +27,7 @@ func (c comparison) beatsQuoted(q quotedClaim) ([]claim.Judgement, error) {
 		if !found || len(ours) == 0 {
 			continue
 		}
-		setting, err := paperSetting(best)
+		setting, err := paperSetting(mine)
 		if err != nil {
 			return nil, err
 		}

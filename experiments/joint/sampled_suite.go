@@ -139,7 +139,7 @@ func (s SampledSuite) sample(ctx context.Context, store *track.Store, rows func(
 			}
 			for _, set := range scored {
 				set.dataset = column
-				set.setting = claim.Setting{Dataset: name, Features: reference.Network.Title(), Samples: s.count(m), Model: describe(m)}
+				set.setting = claim.Setting{Dataset: name, Features: reference.Network.Title(), Samples: s.count(m), Model: describeRow(m, row.method)}
 				sets = append(sets, set)
 			}
 		}

@@ -1,6 +1,9 @@
 package joint
 
-import "noisebook/pkg/tier"
+import (
+	"noisebook/pkg/augment"
+	"noisebook/pkg/tier"
+)
 
 // smallerUnstated is the paper's model in the appendix's experiments.
 const smallerUnstated = "smaller, size not stated"
@@ -9,11 +12,12 @@ const smallerUnstated = "smaller, size not stated"
 // every share of labels and for every domain. The paper's use smaller
 // architectures there, of a size that it does not state (§A.1, §A.2); at its tier
 // ours have half the width, two blocks a level and a fifth of the training.
+// Nothing is augmented there.
 func smaller(t tier.Tier, datasets ...string) Suite {
 	s := suite(t, datasets...)
 	for _, m := range []*ModelConfig{&s.Grey, &s.Colour, &s.Large} {
 		u, c := &m.Network.UNet, &m.Train
-		m.Objective.Noisy = "none"
+		m.Objective.Noisy, m.Augment = "none", augment.Config{}
 		if t == tier.Paper {
 			u.Width, u.Blocks = u.Width/2, 2
 			c.Steps /= 5

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"noisebook/pkg/augment"
 	"noisebook/pkg/claim"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/nn"
@@ -87,8 +88,9 @@ func choose[T any](t tier.Tier, smoke, quick, cpu, paper T) T {
 	return paper
 }
 
-// FashionMNIST is the authors' model and training for Fashion-MNIST, with
-// noisy classifiers added, as whatever uses Algorithm 1 needs them (eq. 10).
+// FashionMNIST is the authors' model and training for Fashion-MNIST, with their
+// augmentation of what is classified, and with noisy classifiers added, as
+// whatever uses Algorithm 1 needs them (eq. 10).
 func FashionMNIST() ModelConfig {
 	return ModelConfig{
 		Dataset: "fashion-mnist",
@@ -102,6 +104,7 @@ func FashionMNIST() ModelConfig {
 		Chain:     ChainConfig{Schedule: "linear", Timesteps: 500, First: process.HoFirst, Last: process.HoLast},
 		Objective: joint.Objective{DiffusionScale: 1, ClassScale: 0.001, Noisy: joint.NoisyAdd},
 		Train:     train.Config{Steps: 100_000, Batch: 128, LearningRate: 1e-4, EMADecay: 0.9999, Seed: 1},
+		Augment:   augment.JointDiffusion(),
 	}
 }
 
@@ -130,10 +133,11 @@ func CelebA() ModelConfig {
 
 // AuthorsCode changes a model to what the authors' public code does where it
 // departs from the paper's text: noisier early steps, attention at full size
-// for 28×28 images, and the noisy term in place of the clean one.
+// for 28×28 images, and the noisy term in place of the clean one. That leaves no
+// clean image to augment; their code augments the noised ones.
 func AuthorsCode(c ModelConfig) ModelConfig {
 	c.Chain.First = process.JointFirst
-	c.Objective.Noisy = joint.NoisyReplace
+	c.Objective.Noisy, c.Augment = joint.NoisyReplace, augment.Config{}
 	c.Train.EMADecay = 0 // the average is never saved
 	if c.Network.UNet.ImageSize == 28 {
 		c.Network.UNet.AttentionAt = []int{1}
@@ -150,13 +154,13 @@ func model(t tier.Tier) ModelConfig {
 }
 
 // small is a paper's model in the size of a reduced tier: it folds 2×2 pixels
-// into channels, a quarter of the work, and learns fast. In so few steps the
-// paper's weight of the classification would leave the head as it began.
+// into channels, a quarter of the work, learns fast and is not augmented. In so
+// few steps the paper's weight of the classification would leave the head as it began.
 func small(c ModelConfig, t tier.Tier) ModelConfig {
 	u := &c.Network.UNet
 	u.Patch, u.Multipliers, u.AttentionAt, u.Dropout = 2, []int{1, 2}, []int{2}, 0
 	u.Width, u.Blocks, u.NormGroups = choose(t, 8, 32, 32, 0), 1, choose(t, 4, 8, 8, 0)
-	c.Network.HeadDropout = 0.2
+	c.Network.HeadDropout, c.Augment = 0.2, augment.Config{}
 	c.Objective.ClassScale = 0.02
 	c.Train = train.Config{
 		Steps: choose(t, 3, 500, 1200, 0), Batch: choose(t, 16, 32, 32, 0),
@@ -195,6 +199,9 @@ func describe(c ModelConfig) string {
 	text := fmt.Sprintf("UNet C=%d ×%v, %d blocks, patch %d, %d steps of %d", u.Width, u.Multipliers, u.Blocks, u.Patch, c.Train.Steps, c.Train.Batch)
 	if s := c.Objective.ClassScale; s > 0 && c.Objective.DiffusionScale > 0 {
 		text += fmt.Sprintf(", s = %g", s)
+	}
+	if c.Augment.Active() {
+		text += ", classifier branch augmented"
 	}
 	return text
 }

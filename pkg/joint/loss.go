@@ -69,6 +69,20 @@ func (m *Model) Loss(p *nn.Pass, o Objective, d *process.DDPM, b Batch) Losses {
 	return m.loss(p, o, d, b, b.Images, b.Labels, nil)
 }
 
+// AugmentedLoss is the objective where the clean images that are classified are
+// not those that are diffused: the given images [N, H, W, C] in [−1, 1] with
+// labels y of the batch's kind. The authors' code classifies augmented images and
+// diffuses plain ones.
+//
+// The noised images of the other classification term (eq. 10) are the batch's,
+// plain: the encoder sees them anyway. There the authors' code departs from the
+// equation twice: that term replaces the clean one, and it is of x_t augmented
+// after the noise was added, so that clipping and interpolation distort the noise
+// itself and no longer fit t. The paper says nothing of either.
+func (m *Model) AugmentedLoss(p *nn.Pass, o Objective, d *process.DDPM, b Batch, images, y *Node) Losses {
+	return m.loss(p, o, d, b, images, y, nil)
+}
+
 // SemiLoss is the clean objective where few images have labels (§A.1): every
 // image of the batch is diffused, and the images of the label buffer are
 // classified, clean. Weight [] is 1 when the buffer is full and 0 otherwise;

@@ -33,7 +33,7 @@
 // The last measure is ours: how often an independent LeNet sees what an image aims at. Without guidance that is chance. A guide that does not raise it does nothing.
 //
 // **What to keep in mind.** At the reduced tiers $\alpha$ is the one with the lowest FID in tier quick's $\alpha$ sweep on Fashion-MNIST, against the same test images; colour takes it over, and $s_g$ is 1 and
-// was not tuned. So the comparison of the two guides favours Algorithm 1. The last two rows are two *trainings* as well: the noisy model without guidance is $\alpha = 0$ in `alpha-sweep.ipynb`. Nothing augments the classifier branch here; the authors' code crops, rotates, recolours and mixes its images.
+// was not tuned. So the comparison of the two guides favours Algorithm 1. The last two rows are two *trainings* as well: the noisy model without guidance is $\alpha = 0$ in `alpha-sweep.ipynb`. Only tier paper augments the classifier branch, as the authors' code does: it crops, rotates, recolours and mixes those images.
 
 // %% tags=["parameters"]
 import (
