@@ -10,7 +10,6 @@ import (
 	"noisebook/pkg/config"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/tier"
-	"noisebook/pkg/train"
 )
 
 // The reduced tiers and the appendix's experiments do not augment, and their
@@ -102,6 +101,23 @@ func TestRefusedAugmentation(t *testing.T) {
 	}
 }
 
+// An experiment that hides labels only when it runs refuses as well.
+func TestRefusedAugmentationOfPartialLabels(t *testing.T) {
+	for _, a := range Artifacts() {
+		if a.ID != semiSupervisedID {
+			continue
+		}
+		if _, err := a.New(tier.Quick, "grey.augment.flip_probability=0.5"); err == nil || !strings.Contains(err.Error(), "augment") {
+			t.Errorf("%s: %v", a.ID, err)
+		}
+	}
+	c := tinyJoint()
+	c.Augment, c.Labels.Share = augment.JointDiffusion(), 0.5
+	if _, err := c.batches(stripes()); err == nil {
+		t.Error("batches of partial labels are augmented")
+	}
+}
+
 // still goes the way of an augmentation and changes nothing.
 var still = augment.Config{Sharpness: augment.Transform{Probability: 1, Low: 1, High: 1}}
 
@@ -158,7 +174,6 @@ func TestBatchesOfAnAugmentedModel(t *testing.T) {
 	if got, want := losses(t, c.Classifier()), losses(t, tinyJoint().Classifier()); near(got[0]["classification"], want[0]["classification"]) {
 		t.Error("a classifier's images are not augmented")
 	}
-	var _ train.Batches = (*augment.Batches)(nil)
 }
 
 // A dry run measures a step on as many images as it will see, and counts the

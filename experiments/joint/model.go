@@ -285,6 +285,9 @@ func (c ModelConfig) batches(images data.Split) (train.Batches, error) {
 
 // augmented are batches of augmented images, after the plain ones if these are needed.
 func (c ModelConfig) augmented(images data.Split) (train.Batches, error) {
+	if err := c.Validate(); err != nil { // an experiment may have hidden labels since it was asked
+		return nil, err
+	}
 	plain, err := data.NewBatches(images, c.Train.Batch, c.Train.Seed)
 	if err != nil {
 		return nil, err

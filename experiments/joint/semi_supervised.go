@@ -1,6 +1,7 @@
 package joint
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -63,6 +64,11 @@ func (c SemiSupervisedConfig) Validate() error {
 	}
 	if err := areColumns(c.Datasets); err != nil {
 		return err
+	}
+	for _, name := range c.Datasets {
+		if m, err := c.Model(name); err != nil || m.Augment.Active() {
+			return cmp.Or(err, fmt.Errorf("the model of %s has augment, which is for models whose labels are all seen: set its probabilities to 0", name))
+		}
 	}
 	if c.Seeds < 1 {
 		return fmt.Errorf("seeds is %d: it must be at least 1", c.Seeds)
