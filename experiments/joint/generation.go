@@ -116,32 +116,24 @@ func generationClaims(dataset string) ([]claim.Shape, error) {
 // far it lies below the next.
 func lowest(method string) func(table.Table) (claim.Evidence, error) {
 	return func(t table.Table) (claim.Evidence, error) {
-		methods, err := t.Distinct("method")
+		next, best := math.Inf(1), ""
+		err := eachValue(t, "method", func(name string, rows table.Table) error {
+			value, err := mean(rows, "value")
+			if err == nil && (math.IsNaN(value) || math.IsInf(value, 0)) {
+				err = fmt.Errorf("%s has %v", name, value)
+			}
+			if name != method && value < next {
+				next, best = value, name
+			}
+			return err
+		})
 		if err != nil {
 			return claim.Evidence{}, err
 		}
-		mine, next, best := math.NaN(), math.Inf(1), ""
-		for _, name := range methods {
-			rows, err := t.Where("method", name)
-			if err != nil {
-				return claim.Evidence{}, err
-			}
-			value, err := mean(rows, "value")
-			switch {
-			case err != nil:
-				return claim.Evidence{}, err
-			case math.IsNaN(value) || math.IsInf(value, 0):
-				return claim.Evidence{}, fmt.Errorf("%s has %v", name, value)
-			case name == method:
-				mine = value
-			case value < next:
-				next, best = value, name
-			}
+		if best == "" {
+			return claim.Evidence{}, errors.New("it has no row but " + method)
 		}
-		if math.IsNaN(mine) || best == "" {
-			return claim.Evidence{}, errors.New("it has not both " + method + " and another row")
-		}
-		return claim.Evidence{Holds: mine < next, Value: next - mine, Detail: fmt.Sprintf("%s %.4g, next %s %.4g", method, mine, best, next)}, nil
+		return claim.Above("method", best, method, "value", 0)(t)
 	}
 }
 

@@ -205,6 +205,12 @@ func TestBeyondVerdicts(t *testing.T) {
 func TestShapeVerdicts(t *testing.T) {
 	rising := curve(6, func(x float64) float64 { return x })
 	falling := curve(6, func(x float64) float64 { return -x })
+	single := table.New("alpha", "precision")
+	for alpha := range 2 {
+		if err := single.Append(alpha, alpha+1); err != nil {
+			t.Fatal(err)
+		}
+	}
 	rises := Monotone(Trend{X: "alpha", Y: "precision", Direction: Rises, MinPoints: 6})
 	falls := Monotone(Trend{X: "alpha", Y: "precision", Direction: Falls, MinPoints: 6})
 	for _, test := range []struct {
@@ -228,9 +234,11 @@ func TestShapeVerdicts(t *testing.T) {
 		{"too few points", tier.CPU, rises, curve(5, func(x float64) float64 { return x }), NotRun, "5 values of alpha, want at least 6", ""},
 		{"NaN", tier.CPU, rises, curve(6, func(float64) float64 { return math.NaN() }), NotRun, "NaN", ""},
 		{"no such column", tier.CPU, rises, table.New("a"), NotRun, `no column "alpha"`, ""},
-		{"above", tier.CPU, Above("seed", "2", "0", "precision", 0), rising, TrendHolds, "", "precision: 2 25.01, 0 24.99"},
-		{"not above", tier.CPU, Above("seed", "0", "2", "precision", 0), rising, TrendFails, "", ""},
-		{"within the margin", tier.CPU, Above("seed", "2", "0", "precision", 1), rising, TrendFails, "", ""},
+		{"above", tier.CPU, Above("alpha", "20", "10", "precision", 0), rising, TrendHolds, "", "precision: 20 20, 10 10"},
+		{"not above", tier.CPU, Above("alpha", "10", "20", "precision", 0), rising, TrendFails, "", ""},
+		{"within the margin", tier.CPU, Above("alpha", "20", "10", "precision", 15), rising, TrendFails, "", ""},
+		{"too close", tier.CPU, Above("seed", "2", "0", "precision", 0), rising, NotRun, "twice the standard error", ""},
+		{"of one row", tier.CPU, Above("alpha", "1", "0", "precision", 0), single, TrendHolds, "", "1 2, 0 1"},
 		{"no such group", tier.CPU, Above("seed", "7", "0", "precision", 0), rising, NotRun, "no row with seed = 7", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/stat"
+
 	"noisebook/pkg/metric"
 	"noisebook/pkg/table"
 )
@@ -98,44 +100,51 @@ func means(t table.Table, xColumn, yColumn string) (x, y []float64, err error) {
 
 // Above checks that the mean of a column over the rows of one group exceeds that
 // of another by more than a margin: Above("method", "joint", "classifier",
-// "accuracy_pct", 0).
+// "accuracy_pct", 0). The rows of a group repeat one measurement: where there are
+// several, a lead of less than twice its standard error cannot be told from chance.
 func Above(groupColumn, higher, lower, valueColumn string, margin float64) func(table.Table) (Evidence, error) {
 	return func(t table.Table) (Evidence, error) {
-		upper, err := groupMean(t, groupColumn, higher, valueColumn)
+		upper, upperVariance, err := groupMean(t, groupColumn, higher, valueColumn)
 		if err != nil {
 			return Evidence{}, err
 		}
-		under, err := groupMean(t, groupColumn, lower, valueColumn)
+		under, underVariance, err := groupMean(t, groupColumn, lower, valueColumn)
 		if err != nil {
 			return Evidence{}, err
+		}
+		lead, doubt := upper-under-margin, 2*math.Sqrt(upperVariance+underVariance)
+		if lead > 0 && lead < doubt {
+			return Evidence{}, fmt.Errorf("it is too close: %s is %.4g of %s and %.4g of %s, with twice the standard error of their difference at %.2g", valueColumn, upper, higher, under, lower, doubt)
 		}
 		return Evidence{
-			Holds:  upper-under > margin,
+			Holds:  lead > 0,
 			Value:  upper - under,
 			Detail: fmt.Sprintf("%s: %s %.4g, %s %.4g", valueColumn, higher, upper, lower, under),
 		}, nil
 	}
 }
 
-func groupMean(t table.Table, groupColumn, group, valueColumn string) (float64, error) {
+// groupMean is a group's mean and the variance of that mean, 0 where one row says nothing of it.
+func groupMean(t table.Table, groupColumn, group, valueColumn string) (mean, variance float64, err error) {
 	rows, err := t.Where(groupColumn, group)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	values, err := rows.Floats(valueColumn)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	if len(values) == 0 {
-		return 0, fmt.Errorf("no row with %s = %s", groupColumn, group)
+	switch len(values) {
+	case 0:
+		return 0, 0, fmt.Errorf("no row with %s = %s", groupColumn, group)
+	case 1:
+		mean = values[0]
+	default:
+		mean, variance = stat.MeanVariance(values, nil)
+		variance /= float64(len(values))
 	}
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	mean := sum / float64(len(values))
 	if math.IsNaN(mean) || math.IsInf(mean, 0) {
-		return 0, fmt.Errorf("%s of %s is %v", valueColumn, group, mean)
+		return 0, 0, fmt.Errorf("%s of %s is %v", valueColumn, group, mean)
 	}
-	return mean, nil
+	return mean, variance, nil
 }
