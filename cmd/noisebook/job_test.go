@@ -326,13 +326,26 @@ func TestStartFollowStopExec(t *testing.T) {
 
 	// Ctrl-C ends the following alone.
 	follow := l.command("follow", first.Run)
-	var out bytes.Buffer
-	follow.Stderr = &out
+	follow.Stderr = nil
+	said, err := follow.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := follow.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond)
+	var out bytes.Buffer
+	for read := make([]byte, 1024); !strings.Contains(out.String(), "toy/train"); {
+		n, err := said.Read(read)
+		out.Write(read[:n])
+		if err != nil {
+			t.Fatalf("following ended: %v\n%s", err, &out)
+		}
+	}
 	if err := follow.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.ReadFrom(said); err != nil {
 		t.Fatal(err)
 	}
 	if err := follow.Wait(); err != nil || !strings.Contains(out.String(), "stopped following") || !strings.Contains(out.String(), "toy/train") {

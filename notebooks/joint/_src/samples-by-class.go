@@ -62,6 +62,9 @@ notebook.Show(outcome)
 //
 // The verdict asks an independent LeNet what it sees: more than half of each row must be taken for the row's class. The
 // table has its opinion by class.
+//
+// **What tier cpu finds.** Every row shows its class: sneakers and sandals in 60 %, all others in 78 to 98 % of the images. Look at the rows, too: sandals and trousers are often unfinished. A longer training
+// (`model.train.steps=4000`) draws them cleanly.
 
 // %%
 import (
