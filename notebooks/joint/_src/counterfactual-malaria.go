@@ -82,6 +82,11 @@ notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "Every data
 //
 // A parasite is a spot. If only the spot changes, the tenth of the pixels that change most holds nearly all of the change. Noise that comes and goes leaves change everywhere, and where an image has a
 // black background even that is not spread evenly, so read the share beside its control.
+//
+// **What tier cpu finds.** With 160 cells to learn from the joint model is right on 33 of 40. It turns its own decision on every cell. A classifier trained alone agrees on 69 % of the cells whose parasite was to go, 17 %
+// without guidance; of the cells that were to get one it takes 63 % for ill after noise and denoising alone, since this model leaves noise behind and noise looks like dots to it, so the 98 % with guidance say
+// little. Parasites do disappear, but so does everything else of their size, and the change is no more localised than without guidance, 23 % against 24 % in a tenth of the pixels. That is
+// too little data and training before it is anything else: the unguided row of the same model is as blurred. On shoes, which have images enough, the change spreads with the push (`counterfactual-celeba.ipynb`).
 
 // %%
 import (
