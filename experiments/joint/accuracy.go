@@ -78,21 +78,16 @@ func (c AccuracyConfig) Run(ctx context.Context, store *track.Store) (experiment
 			return experiments.Outcome{}, err
 		}
 	}
-	of, err := c.conclusion(a.inputs)
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-	return conclude(ctx, store, of, a.comparison, c)
+	return conclude(ctx, store, c.conclusion(a.inputs), a.comparison, c)
 }
 
-func (c AccuracyConfig) conclusion(inputs []track.Input) (conclusion, error) {
-	claims, err := claimsOn(c.Datasets, accuracyClaims)
+func (c AccuracyConfig) conclusion(inputs []track.Input) conclusion {
 	return conclusion{
 		id: accuracyID, title: "Test accuracy of three models of one architecture",
 		caption:  "Hollow: as the paper reports it; VERA, JEM++ and HybViT are quoted there. Filled: here, with one training of each model; bars are over probes.",
-		datasets: c.Datasets, inputs: inputs, claims: claims,
+		datasets: c.Datasets, inputs: inputs, claimsOn: accuracyClaims,
 		quoted: []quotedClaim{{"accuracy_pct", methodJoint, []string{methodClassifier, methodProbe}}},
-	}, err
+	}
 }
 
 // accuracyClaims are tab1's claims for one of our datasets.

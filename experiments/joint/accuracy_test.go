@@ -70,11 +70,7 @@ func TestAccuracyClaims(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			of, err := c.conclusion(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			judgements, err := of.judge(made, a.comparison)
+			judgements, err := c.conclusion(nil).judge(made, a.comparison)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,11 +112,7 @@ func TestProbeAccuracyClaims(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			of, err := c.conclusion(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			judgements, err := of.judge(made, a.comparison)
+			judgements, err := c.conclusion(nil).judge(made, a.comparison)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,12 +15,13 @@ import (
 // conclusion is what a comparison needs to become an artifact.
 type conclusion struct {
 	id             string
-	title, caption string            // of the figure; what makes numbers not comparable is added
-	datasets       []string          // ours
-	drawn          map[string]string // provenance beside the run, its commit, tier and data; may be nil
-	inputs         []track.Input     // what the table rests on
-	claims         []claim.Shape     // of our own rows
-	quoted         []quotedClaim     // of our rows beside those that the paper quotes
+	title, caption string                                      // of the figure; what makes numbers not comparable is added
+	datasets       []string                                    // ours
+	drawn          map[string]string                           // provenance beside the run, its commit, tier and data; may be nil
+	inputs         []track.Input                               // what the table rests on
+	claims         []claim.Shape                               // of our own rows
+	claimsOn       func(dataset string) ([]claim.Shape, error) // further ones, of each dataset; may be nil
+	quoted         []quotedClaim                               // of our rows beside those that the paper quotes
 	// draw makes figures in place of the comparison's; apart is what makes numbers not comparable.
 	draw func(t table.Table, apart string, provenance map[string]string) ([]experiments.NamedFigure, error)
 }
@@ -69,7 +70,17 @@ func (of conclusion) figures(t table.Table, c comparison, provenance map[string]
 
 func (of conclusion) judge(t table.Table, c comparison) ([]claim.Judgement, error) {
 	var judgements []claim.Judgement
-	for _, shape := range of.claims {
+	claims := slices.Clone(of.claims)
+	if of.claimsOn != nil {
+		for _, dataset := range of.datasets {
+			more, err := of.claimsOn(dataset)
+			if err != nil {
+				return nil, err
+			}
+			claims = append(claims, more...)
+		}
+	}
+	for _, shape := range claims {
 		judgements = append(judgements, shape.Judge(c.at, t))
 	}
 	for _, q := range of.quoted {
@@ -95,16 +106,3 @@ func (c comparison) stated(of func(claim.Setting) string) string {
 }
 
 func modelOf(s claim.Setting) string { return s.Model }
-
-// claimsOn are the claims of each dataset, one after the other.
-func claimsOn(datasets []string, of func(dataset string) ([]claim.Shape, error)) ([]claim.Shape, error) {
-	var all []claim.Shape
-	for _, dataset := range datasets {
-		claims, err := of(dataset)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, claims...)
-	}
-	return all, nil
-}

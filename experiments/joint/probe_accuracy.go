@@ -65,11 +65,7 @@ func (c ProbeAccuracyConfig) Run(ctx context.Context, store *track.Store) (exper
 			}
 		}
 	}
-	of, err := c.conclusion(a.inputs)
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-	o, err := conclude(ctx, store, of, a.comparison, c)
+	o, err := conclude(ctx, store, c.conclusion(a.inputs), a.comparison, c)
 	if err != nil {
 		return o, err
 	}
@@ -78,13 +74,12 @@ func (c ProbeAccuracyConfig) Run(ctx context.Context, store *track.Store) (exper
 	return o, err
 }
 
-func (c ProbeAccuracyConfig) conclusion(inputs []track.Input) (conclusion, error) {
-	claims, err := claimsOn(c.Datasets, probeClaims)
+func (c ProbeAccuracyConfig) conclusion(inputs []track.Input) conclusion {
 	return conclusion{
 		id: probeAccuracyID, title: "What a DDGM without labels knows of the classes",
 		caption:  "Test accuracy. The MLP reads the frozen features z_0 of clean images; the paper calls it Joint (pre-trained DDGM) where they are a DDGM's.",
-		datasets: c.Datasets, inputs: inputs, claims: claims,
-	}, err
+		datasets: c.Datasets, inputs: inputs, claimsOn: probeClaims,
+	}
 }
 
 // probeClaims are fig2a's claims for one of our datasets.
