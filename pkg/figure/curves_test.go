@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"image"
 	"image/png"
 	"io"
@@ -88,6 +89,51 @@ func TestFigureMetadataAndSize(t *testing.T) {
 		if !bytes.Contains(figure.SVG, []byte(element)) {
 			t.Errorf("the SVG lacks %s", element)
 		}
+	}
+}
+
+// A viewer without the layout's font must not draw a text beyond the page.
+func TestTextsOfAnSVGEndWithinThePage(t *testing.T) {
+	spec := sweepSpec()
+	spec.Caption = strings.Repeat("Conditional samples of the joint model, classes in turn & <once>. ", 8)
+	figure, err := Curves(sweep(t), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		ViewBox string `xml:"viewBox,attr"`
+		Groups  []struct {
+			Texts []struct {
+				X       float64 `xml:"x,attr"`
+				Length  float64 `xml:"textLength,attr"`
+				Content string  `xml:",chardata"`
+			} `xml:"text"`
+		} `xml:"g"`
+	}
+	if err := xml.Unmarshal(figure.SVG, &document); err != nil {
+		t.Fatal(err)
+	}
+	var width float64
+	if _, err := fmt.Sscanf(document.ViewBox, "0 0 %g", &width); err != nil {
+		t.Fatal(err)
+	}
+	small := textStyle(captionSize, softInk)
+	captions := 0
+	for _, group := range document.Groups {
+		for _, text := range group.Texts {
+			if text.Length <= 0 || text.X+text.Length > width-outerMargin.Points()+0.1 {
+				t.Errorf("%q begins at %g and is %g long on a page of %g", text.Content, text.X, text.Length, width)
+			}
+			if strings.Contains(text.Content, "Conditional samples of the joint model") {
+				captions++
+				if want := small.Width(text.Content).Points(); math.Abs(text.Length-want) > 0.1 {
+					t.Errorf("a line of the caption is %g long, want %g", text.Length, want)
+				}
+			}
+		}
+	}
+	if captions < 2 {
+		t.Errorf("the caption has %d lines, want several", captions)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"math"
 	"strings"
 
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
@@ -25,8 +26,8 @@ func render(width, height vg.Length, title, caption string, drawing bool, paint 
 	rows := int(math.Ceil(float64(height / cssPixel)))
 	width, height = vg.Length(columns)*cssPixel, vg.Length(rows)*cssPixel
 
-	vector := vgsvg.New(width, height)
-	paint(vector)
+	vector := measuredText{Canvas: vgsvg.New(width, height)}
+	paint(&vector)
 	var svg bytes.Buffer
 	if _, err := vector.WriteTo(&svg); err != nil {
 		return nil, fmt.Errorf("figure: write SVG: %w", err)
@@ -39,7 +40,7 @@ func render(width, height vg.Length, title, caption string, drawing bool, paint 
 		return nil, fmt.Errorf("figure: write PNG: %w", err)
 	}
 
-	described, err := describeSVG(svg.Bytes(), title, caption)
+	described, err := describeSVG(vector.fixWidths(svg.Bytes()), title, caption)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +49,40 @@ func render(width, height vg.Length, title, caption string, drawing bool, paint 
 		return nil, err
 	}
 	return &Figure{SVG: described, PNG: labelled, Caption: caption, Width: columns, Height: rows}, nil
+}
+
+// measuredText is an SVG canvas that remembers how wide each text is in the font
+// of the layout, in points.
+type measuredText struct {
+	*vgsvg.Canvas
+	widths []vg.Length
+}
+
+// FillString draws a text and notes its width.
+func (c *measuredText) FillString(face font.Face, at vg.Point, s string) {
+	c.widths = append(c.widths, face.Width(s))
+	c.Canvas.FillString(face, at, s)
+}
+
+// fixWidths gives each text of the drawing the width that it was laid out with,
+// so that a viewer whose font is wider squeezes it and clips nothing.
+func (c *measuredText) fixWidths(svg []byte) []byte {
+	opening := []byte("<text ")
+	var out bytes.Buffer
+	for _, width := range c.widths {
+		before, after, found := bytes.Cut(svg, opening)
+		if !found {
+			break
+		}
+		out.Write(before)
+		out.Write(opening)
+		if width > 0 {
+			fmt.Fprintf(&out, `textLength="%.4g" lengthAdjust="spacingAndGlyphs" `, width.Points())
+		}
+		svg = after
+	}
+	out.Write(svg)
+	return out.Bytes()
 }
 
 // fontFallback names metric-compatible fonts for viewers without Liberation Sans.
