@@ -84,17 +84,15 @@ func (c AlphaSweepConfig) Run(ctx context.Context, store *track.Store) (experime
 }
 
 func (c AlphaSweepConfig) outcome(result track.Result[tableResult], trained TrainedModel, reference Reference) (experiments.Outcome, error) {
-	o := experiments.Outcome{ID: alphaSweepID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
+	o, err := tabled(alphaSweepID, c.Tier, result, c.setting(), reportProvenance(result, trained, &reference))
+	if err != nil {
+		return o, err
+	}
 	drawn, err := drawSweep(o.Table, stamp(result, c.Model, c.Tier, trained, fmt.Sprintf("%d × %d a point", c.Seeds, c.Samples), c.Reference.Network.Title()))
 	if err != nil {
 		return o, err
 	}
 	o.Figures = []experiments.NamedFigure{{Name: alphaSweepID, Figure: drawn}}
-	o.Report, err = claim.NewReport(alphaSweepID, c.Tier, c.setting())
-	if err != nil {
-		return o, err
-	}
-	o.Report.Provenance = reportProvenance(result, trained, &reference)
 	guided, err := withAlpha(o.Table, func(alpha float64) bool { return alpha >= 0 }) // the control left out
 	if err != nil {
 		return o, err

@@ -38,19 +38,18 @@ func conclude[C any](ctx context.Context, store *track.Store, of conclusion, c c
 	if err != nil {
 		return experiments.Outcome{}, err
 	}
-	o := experiments.Outcome{ID: of.id, Tier: c.at, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
 	ours := claim.Setting{Dataset: strings.Join(of.datasets, ", "), Model: c.stated(modelOf),
 		Features: c.stated(func(s claim.Setting) string { return s.Features })}
+	o, err := tabled(of.id, c.at, result, ours, map[string]string{
+		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"),
+	})
+	if err != nil {
+		return o, err
+	}
 	provenance := map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(c.at), "data": ours.Dataset}
 	maps.Copy(provenance, of.drawn)
 	if o.Figures, err = of.figures(o.Table, c, provenance); err != nil {
 		return o, err
-	}
-	if o.Report, err = claim.NewReport(of.id, c.at, ours); err != nil {
-		return o, err
-	}
-	o.Report.Provenance = map[string]string{
-		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"),
 	}
 	o.Report.Judgements, err = of.judge(o.Table, c)
 	return o, err

@@ -20,7 +20,12 @@ import (
 
 // outcome draws a figure of images for each dataset and one of the table, and judges.
 func (x explanations) outcome(store *track.Store, result track.Result[tableResult], datasets []explainedDataset) (experiments.Outcome, error) {
-	o := experiments.Outcome{ID: x.id, Tier: x.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
+	first := datasets[0]
+	setting := claim.Setting{Dataset: strings.Join(x.Datasets, ", "), Samples: x.Images, Model: describe(first.model)}
+	o, err := tabled(x.id, x.Tier, result, setting, reportProvenance(result, first.trained, nil))
+	if err != nil {
+		return o, err
+	}
 	for i, d := range datasets {
 		name := x.id
 		if i > 0 {
@@ -32,18 +37,12 @@ func (x explanations) outcome(store *track.Store, result track.Result[tableResul
 		}
 		o.Figures = append(o.Figures, experiments.NamedFigure{Name: name, Figure: drawn})
 	}
-	first := datasets[0]
 	rates, err := x.drawRates(o.Table, stamp(result, first.model, x.Tier, first.trained, fmt.Sprintf("≤ %d × %d a point", x.Seeds, x.Images), ""))
 	if err != nil {
 		return o, err
 	}
 	o.Figures = append(o.Figures, experiments.NamedFigure{Name: x.id + "-rates", Figure: rates})
 
-	setting := claim.Setting{Dataset: strings.Join(x.Datasets, ", "), Samples: x.Images, Model: describe(first.model)}
-	if o.Report, err = claim.NewReport(x.id, x.Tier, setting); err != nil {
-		return o, err
-	}
-	o.Report.Provenance = reportProvenance(result, first.trained, nil)
 	for _, d := range datasets {
 		for which, m := range map[string]TrainedModel{"test_accuracy": d.trained, "external_classifier_accuracy": d.external} {
 			if o.Report.Provenance[which+" "+d.model.Dataset], err = accuracyInWords(m); err != nil {

@@ -131,7 +131,11 @@ func (c DecisionPathConfig) Run(ctx context.Context, store *track.Store) (experi
 }
 
 func (c DecisionPathConfig) outcome(store *track.Store, result track.Result[tableResult], trained TrainedModel, classes []string, traces []DecisionTrace) (experiments.Outcome, error) {
-	o := experiments.Outcome{ID: decisionPathID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
+	setting := claim.Setting{Dataset: c.Model.Dataset, Samples: c.Seeds * c.PerClass, Model: describe(c.Model)}
+	o, err := tabled(decisionPathID, c.Tier, result, setting, reportProvenance(result, trained, nil))
+	if err != nil {
+		return o, err
+	}
 	provenance := stamp(result, c.Model, c.Tier, trained, fmt.Sprintf("%d × %d images a class", c.Seeds, c.PerClass), "")
 	path, err := c.drawPath(o.Table, classes, provenance)
 	if err != nil {
@@ -151,11 +155,6 @@ func (c DecisionPathConfig) outcome(store *track.Store, result track.Result[tabl
 		{Name: decisionPathID + "-classes", Figure: byClass},
 		{Name: decisionPathID + "-samples", Figure: samples},
 	}
-	setting := claim.Setting{Dataset: c.Model.Dataset, Samples: c.Seeds * c.PerClass, Model: describe(c.Model)}
-	if o.Report, err = claim.NewReport(decisionPathID, c.Tier, setting); err != nil {
-		return o, err
-	}
-	o.Report.Provenance = reportProvenance(result, trained, nil)
 	o.Report.Judgements = c.judge(o.Table, classes)
 	return o, nil
 }

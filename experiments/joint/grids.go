@@ -107,8 +107,15 @@ func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome,
 		return experiments.Outcome{}, err
 	}
 
-	o := experiments.Outcome{ID: g.id, Tier: g.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
 	trained := generator.trained.Value
+	setting := g.setting()
+	if len(g.Classes) > 0 { // a row is judged by the images of its class
+		setting.Samples = perClass
+	}
+	o, err := tabled(g.id, g.Tier, result, setting, reportProvenance(result, trained, &y.lenet.Value))
+	if err != nil {
+		return o, err
+	}
 	drawn, err := figure.Grid(pictures, figure.GridSpec{
 		Columns: g.Columns, RowLabels: labels, Title: g.title, Caption: g.text,
 		Provenance: stamp(result, g.Model, g.Tier, trained, fmt.Sprintf("%d images shown", len(pictures)), ""),
@@ -117,14 +124,6 @@ func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome,
 		return o, err
 	}
 	o.Figures = []experiments.NamedFigure{{Name: g.id, Figure: drawn}}
-	setting := g.setting()
-	if len(g.Classes) > 0 { // a row is judged by the images of its class
-		setting.Samples = perClass
-	}
-	if o.Report, err = claim.NewReport(g.id, g.Tier, setting); err != nil {
-		return o, err
-	}
-	o.Report.Provenance = reportProvenance(result, trained, &y.lenet.Value)
 	o.Report.Judgements = g.judge(o.Table)
 	return o, nil
 }

@@ -154,8 +154,12 @@ func (c ProbeTimestepsConfig) kind(name string) string {
 }
 
 func (c ProbeTimestepsConfig) outcome(result track.Result[tableResult], trained TrainedModel) (experiments.Outcome, error) {
-	o := experiments.Outcome{ID: probeTimestepsID, Tier: c.Tier, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
 	model := c.Model.DDGM()
+	setting := claim.Setting{Dataset: model.Dataset, Samples: c.TestImages, Model: describe(model)}
+	o, err := tabled(probeTimestepsID, c.Tier, result, setting, reportProvenance(result, trained, nil))
+	if err != nil {
+		return o, err
+	}
 	n := fmt.Sprintf("%d × %s test images", c.Seeds, countOrAll(c.TestImages))
 	provenance := stamp(result, model, c.Tier, trained, n, "")
 	drawn, err := drawProbes(o.Table, provenance)
@@ -167,11 +171,6 @@ func (c ProbeTimestepsConfig) outcome(result track.Result[tableResult], trained 
 		return o, err
 	}
 	o.Figures = []experiments.NamedFigure{{Name: probeTimestepsID, Figure: drawn}, {Name: probeTimestepsID + "-depths", Figure: byDepth}}
-	setting := claim.Setting{Dataset: model.Dataset, Samples: c.TestImages, Model: describe(model)}
-	if o.Report, err = claim.NewReport(probeTimestepsID, c.Tier, setting); err != nil {
-		return o, err
-	}
-	o.Report.Provenance = reportProvenance(result, trained, nil)
 	o.Report.Judgements, err = c.judge(o.Table, setting)
 	return o, err
 }

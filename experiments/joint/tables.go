@@ -6,13 +6,25 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"noisebook/experiments"
+	"noisebook/pkg/claim"
 	"noisebook/pkg/table"
+	"noisebook/pkg/tier"
 	"noisebook/pkg/track"
 )
 
 // tableResult is the result of a stage that ends in a table.
 type tableResult struct {
 	Table table.Table `json:"table"`
+}
+
+// tabled is the outcome of a finished table, with nothing drawn or judged yet.
+func tabled(id string, at tier.Tier, result track.Result[tableResult], setting claim.Setting, provenance map[string]string) (experiments.Outcome, error) {
+	o := experiments.Outcome{ID: id, Tier: at, Run: result.Run, Cached: result.Cached, Table: result.Value.Table}
+	report, err := claim.NewReport(id, at, setting)
+	report.Provenance = provenance
+	o.Report = report
+	return o, err
 }
 
 // keepTable makes an artifact's finished table a run of its own, with the runs
