@@ -140,14 +140,19 @@ func (r Report) Print(w io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	for _, j := range r.Judgements {
-		note := strings.TrimPrefix(strings.TrimSuffix(j.Detail+"; "+j.Reason, "; "), "; ")
-		if note != "" {
-			fmt.Fprintf(w, "  %s: %s\n", j.Claim, note)
+	for i, j := range r.Judgements {
+		why := j.Why()
+		if why != "" && !(i > 0 && r.Judgements[i-1].Why() == why) { // said once for those in succession
+			fmt.Fprintf(w, "  %s: %s\n", j.Claim, why)
 		}
 	}
 	_, err := fmt.Fprintf(w, "%s\n", r.Summary())
 	return err
+}
+
+// Why is a judgement's reason and detail in one text; empty where it has neither.
+func (j Judgement) Why() string {
+	return strings.TrimPrefix(strings.TrimSuffix(j.Reason+"; "+j.Detail, "; "), "; ")
 }
 
 // FormatValue writes a measured or reported number with four digits, and a dash for none.

@@ -159,16 +159,11 @@ func heading(r claim.Report) string {
 	return strings.Join(parts, " · ")
 }
 
-// because is a judgement's reason and detail in one text.
-func because(j claim.Judgement) string {
-	return strings.Join(slices.DeleteFunc([]string{j.Reason, j.Detail}, func(s string) bool { return s == "" }), "; ")
-}
-
 // reportColumns are the headings of a report; the numbers stand right.
 var reportColumns = []string{"verdict", "claim", "measured", "reported", "distance", "why"}
 
 func reportCells(j claim.Judgement) []string {
-	return []string{mark(j.Verdict), j.Claim, optional(j.Value), optional(j.Reported), j.Distance, because(j)}
+	return []string{mark(j.Verdict), j.Claim, optional(j.Value), optional(j.Reported), j.Distance, j.Why()}
 }
 
 func reportHTML(r claim.Report) string {
@@ -179,12 +174,17 @@ func reportHTML(r claim.Report) string {
 		fmt.Fprintf(&out, `<th style="%s">%s</th>`, cellStyle, title)
 	}
 	out.WriteString("</tr></thead><tbody>")
-	for _, j := range r.Judgements {
+	for i, j := range r.Judgements {
 		verdict := fmt.Sprintf("%s;white-space:nowrap;font-weight:bold;color:%s", cellStyle, verdictLook[j.Verdict].colour)
-		styles := []string{verdict, cellStyle, numberStyle, numberStyle, numberStyle, cellStyle + ";" + noteStyle}
+		styles := []string{verdict, cellStyle, numberStyle, numberStyle, numberStyle}
+		cells := reportCells(j)
 		out.WriteString("<tr>")
-		for i, cell := range reportCells(j) {
-			fmt.Fprintf(&out, `<td style="%s">%s</td>`, styles[i], html.EscapeString(cell))
+		for column, style := range styles {
+			fmt.Fprintf(&out, `<td style="%s">%s</td>`, style, html.EscapeString(cells[column]))
+		}
+		if why := cells[len(styles)]; i == 0 || r.Judgements[i-1].Why() != why {
+			fmt.Fprintf(&out, `<td rowspan="%d" style="%s;vertical-align:top;%s">%s</td>`,
+				rowsFrom(r.Judgements[i:], why), cellStyle, noteStyle, html.EscapeString(why))
 		}
 		out.WriteString("</tr>")
 	}
@@ -193,6 +193,15 @@ func reportHTML(r claim.Report) string {
 		fmt.Fprintf(&out, `<div style="%s">%s</div>`, noteStyle, html.EscapeString(line))
 	}
 	return out.String()
+}
+
+// rowsFrom is how many judgements in succession have the same reason, from the first.
+func rowsFrom(judgements []claim.Judgement, why string) int {
+	other := slices.IndexFunc(judgements, func(j claim.Judgement) bool { return j.Why() != why })
+	if other < 0 {
+		return len(judgements)
+	}
+	return other
 }
 
 func reportText(r claim.Report) string {

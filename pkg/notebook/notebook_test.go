@@ -151,6 +151,24 @@ func TestHTMLIsEscapedAndPlain(t *testing.T) {
 	}
 }
 
+// Many numbers of a table are incomparable for one reason, which is long.
+func TestAReasonSharedBySuccessiveRowsIsShownOnce(t *testing.T) {
+	r := report()
+	last := r.Judgements[1]
+	r.Judgements = append(r.Judgements, last, claim.Judgement{Claim: "recall", Verdict: claim.TrendFails, Detail: "Spearman 0.1"}, last)
+	document := reportHTML(r)
+	for reason, want := range map[string]int{"Spearman 0.94": 1, "dataset differs": 2, "Spearman 0.1": 1} {
+		if got := strings.Count(document, ">"+reason+"<"); got != want {
+			t.Errorf("%q is in %d cells, want %d", reason, got, want)
+		}
+	}
+	for span, want := range map[string]int{`rowspan="1"`: 3, `rowspan="2"`: 1} {
+		if got := strings.Count(document, span); got != want {
+			t.Errorf("%d cells with %s, want %d", got, span, want)
+		}
+	}
+}
+
 func TestLongTablesAreCutInTheMiddle(t *testing.T) {
 	tidy := table.New("i")
 	for i := range 1000 {

@@ -25,10 +25,10 @@ type section struct {
 	Provenance   []fact
 }
 
-// numberClaim is a claim with the number of its reason, 0 for none.
+// numberClaim is a claim with the number of the note that says why, 0 for none.
 type numberClaim struct {
 	claim.Judgement
-	Why int
+	Note int
 }
 
 // fact is a line of the provenance.
@@ -46,8 +46,8 @@ func newSection(a published.Artifact, shared map[string]bool) (section, error) {
 				continue
 			}
 			n := numberClaim{Judgement: j}
-			if reason := strings.TrimPrefix(strings.TrimSuffix(j.Reason+"; "+j.Detail, "; "), "; "); reason != "" {
-				n.Why = note(&s.Reasons, reason)
+			if reason := j.Why(); reason != "" {
+				n.Note = note(&s.Reasons, reason)
 			}
 			s.NumberClaims = append(s.NumberClaims, n)
 		}
