@@ -34,12 +34,21 @@ func (a *accuracies) dataset(s Suite, name string) (err error) {
 	return err
 }
 
-// add is a row with an accuracy, a share.
-func (a *accuracies) add(method string, share float64, seed uint64, from track.Input) {
+// testImages is the column of how many images an accuracy is taken on.
+const testImages = "test_images"
+
+// ofAccuracies is such a table with nothing of ours yet.
+func ofAccuracies(c comparison) accuracies {
+	c.further = []string{testImages}
+	return accuracies{comparison: c}
+}
+
+// add is a row with an accuracy, a share of test images.
+func (a *accuracies) add(method string, share float64, images int, seed uint64, from track.Input) {
 	a.inputs = append(a.inputs, from)
 	a.measured = append(a.measured, measurement{
 		Dataset: a.column, Method: method, Metric: "accuracy_pct", Value: 100 * share, Seed: seed,
-		Setting: claim.Setting{Dataset: a.model.Dataset, Model: describeRow(a.model, method)},
+		Setting: claim.Setting{Dataset: a.model.Dataset, Model: describeRow(a.model, method)}, Further: []string{fmt.Sprint(images)},
 	})
 }
 
@@ -47,7 +56,7 @@ func (a *accuracies) add(method string, share float64, seed uint64, from track.I
 func (a *accuracies) fit(ctx context.Context, store *track.Store, method string, model ModelConfig) error {
 	trained, err := model.Fit(ctx, store)
 	if err == nil {
-		a.add(method, trained.Value.Accuracy, model.Train.Seed, trained)
+		a.add(method, trained.Value.Accuracy, trained.Value.TestImages, model.Train.Seed, trained)
 	}
 	return err
 }
@@ -64,7 +73,7 @@ func (a *accuracies) probe(ctx context.Context, store *track.Store, c ProbeConfi
 	}
 	probes, err := c.probe(ctx, store, model, trained)
 	for i, probed := range probes {
-		a.add(method, probed.Value.Accuracy, c.Train.Seed+uint64(i), probed)
+		a.add(method, probed.Value.Accuracy, probed.Value.TestImages, c.Train.Seed+uint64(i), probed)
 	}
 	return probes, err
 }

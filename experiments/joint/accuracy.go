@@ -63,7 +63,7 @@ func (c AccuracyConfig) models() []ModelConfig {
 
 // Run trains or finds every model and probe, draws and judges.
 func (c AccuracyConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	a := accuracies{comparison: comparison{artifact: "tab1", at: c.Tier}}
+	a := ofAccuracies(comparison{artifact: "tab1", at: c.Tier})
 	for _, name := range c.Datasets {
 		if err := a.dataset(c.Suite, name); err != nil {
 			return experiments.Outcome{}, err
@@ -97,7 +97,7 @@ func accuracyClaims(dataset string) ([]claim.Shape, error) {
 		return nil, err
 	}
 	above := func(higher, lower string) func(table.Table) (claim.Evidence, error) {
-		return here(column, claim.Above("method", higher, lower, "value", 0))
+		return here(column, claim.AccuracyAbove("method", higher, lower, "value", testImages))
 	}
 	return []claim.Shape{
 		{Claim: "the joint model is above the classifier on " + dataset, Check: above(methodJoint, methodClassifier)},

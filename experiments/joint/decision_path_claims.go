@@ -84,7 +84,18 @@ func (c DecisionPathConfig) classesDiffer(t table.Table) (claim.Evidence, error)
 	first, last := classes[0], classes[len(classes)-1]
 	spread := first.from - last.from
 	return claim.Evidence{Holds: spread >= 0.1*float64(c.Model.Chain.Timesteps), Value: spread,
-		Detail: fmt.Sprintf("the last is %s, %s; the first %s, %s", last.name, decidedInWords(last.from), first.name, decidedInWords(first.from))}, nil
+		Detail: fmt.Sprintf("the last: %s, %s; the first: %s, %s", decidedAt(classes, last.from), decidedInWords(last.from), decidedAt(classes, first.from), decidedInWords(first.from))}, nil
+}
+
+// decidedAt names the classes that are decided at one t; there may be several.
+func decidedAt(classes []decidedClass, from float64) string {
+	var names []string
+	for _, c := range classes {
+		if c.from == from {
+			names = append(names, c.name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func (c DecisionPathConfig) amongTheLast(t table.Table, name string, count int) (claim.Evidence, error) {

@@ -2,7 +2,6 @@ package joint
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -29,28 +28,27 @@ func adaptationClaims() []claim.Shape {
 }
 
 // aheadOnEveryPair checks that a method's mean over seeds lies above another's by
-// more than a margin for each pair; the statistic is the smallest margin.
+// more than a margin for each pair.
 func aheadOnEveryPair(higher, lower string, least float64) func(table.Table) (claim.Evidence, error) {
 	return func(t table.Table) (claim.Evidence, error) {
 		judged, err := t.Where("condition", "")
 		if err != nil {
 			return claim.Evidence{}, err
 		}
-		settings, err := ourMeans(judged, "dataset")
+		pairs, err := ourCells(judged, "dataset")
 		if err != nil {
 			return claim.Evidence{}, err
 		}
-		smallest := math.Inf(1)
-		var details []string
-		for _, s := range settings {
-			margin, err := s.margin(higher, lower)
+		var leads []lead
+		for _, pair := range pairs {
+			l, err := pair.lead(higher, pair, lower)
 			if err != nil {
 				return claim.Evidence{}, err
 			}
-			smallest = min(smallest, margin)
-			details = append(details, fmt.Sprintf("%s: %.1f against %.1f", s.keys[0], s.means[higher], s.means[lower]))
+			l.detail = pair.keys[0] + ": " + l.detail
+			leads = append(leads, l)
 		}
-		return claim.Evidence{Holds: smallest > 0 && smallest >= least, Value: smallest, Detail: strings.Join(details, "; ")}, nil
+		return everyLead(least, leads)
 	}
 }
 

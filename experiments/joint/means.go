@@ -5,19 +5,21 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/stat"
+
 	"noisebook/pkg/table"
 )
 
 // cell is what a comparison holds in one place, the values of some columns: each
-// method's mean over seeds.
+// method's values, one a seed.
 type cell struct {
-	keys  []string
-	means map[string]float64
+	keys   []string
+	values map[string][]float64
 }
 
-// ourMeans averages our own rows of a comparison's table over seeds, by the
-// values of some columns, in order of appearance, and by method.
-func ourMeans(t table.Table, columns ...string) ([]cell, error) {
+// ourCells gathers our own rows of a comparison's table by the values of some
+// columns, in order of appearance, and by method.
+func ourCells(t table.Table, columns ...string) ([]cell, error) {
 	t, err := t.Where("source", sourceHere)
 	if err != nil {
 		return nil, err
@@ -41,7 +43,6 @@ func ourMeans(t table.Table, columns ...string) ([]cell, error) {
 		}
 	}
 	var out []cell
-	var counts []map[string]float64
 	for row, value := range values {
 		if math.IsNaN(value) || math.IsInf(value, 0) {
 			return nil, fmt.Errorf("row %d: the value is %v", row+1, value)
@@ -49,11 +50,9 @@ func ourMeans(t table.Table, columns ...string) ([]cell, error) {
 		i := slices.IndexFunc(out, func(c cell) bool { return slices.Equal(c.keys, keys[row]) })
 		if i < 0 {
 			i = len(out)
-			out = append(out, cell{keys: keys[row], means: map[string]float64{}})
-			counts = append(counts, map[string]float64{})
+			out = append(out, cell{keys: keys[row], values: map[string][]float64{}})
 		}
-		counts[i][methods[row]]++
-		out[i].means[methods[row]] += (value - out[i].means[methods[row]]) / counts[i][methods[row]]
+		out[i].values[methods[row]] = append(out[i].values[methods[row]], value)
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("the table has no rows of ours")
@@ -61,12 +60,25 @@ func ourMeans(t table.Table, columns ...string) ([]cell, error) {
 	return out, nil
 }
 
-// margin is by how much a method's mean lies above another's.
-func (c cell) margin(higher, lower string) (float64, error) {
-	for _, method := range []string{higher, lower} {
-		if _, ok := c.means[method]; !ok {
-			return 0, fmt.Errorf("%v has no row of %s", c.keys, method)
-		}
+// mean is a method's mean over seeds and the variance of that mean, 0 of a single seed.
+func (c cell) mean(method string) (mean, variance float64, err error) {
+	switch values := c.values[method]; len(values) {
+	case 0:
+		return 0, 0, fmt.Errorf("%v has no row of %s", c.keys, method)
+	case 1:
+		return values[0], 0, nil
+	default:
+		mean, variance = stat.MeanVariance(values, nil)
+		return mean, variance / float64(len(values)), nil
 	}
-	return c.means[higher] - c.means[lower], nil
+}
+
+// lead is by how much a method's mean lies above another's, which may be of another cell.
+func (c cell) lead(higher string, other cell, lower string) (lead, error) {
+	above, ofAbove, err := c.mean(higher)
+	if err != nil {
+		return lead{}, err
+	}
+	below, ofBelow, err := other.mean(lower)
+	return lead{points: above - below, doubt: 2 * math.Sqrt(ofAbove+ofBelow), detail: fmt.Sprintf("%.1f against %.1f", above, below)}, err
 }

@@ -39,7 +39,7 @@ func (c ProbeAccuracyConfig) models() []ModelConfig { return AccuracyConfig(c).m
 
 // Run trains or finds every model and probe, draws and judges.
 func (c ProbeAccuracyConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	a := accuracies{comparison: comparison{artifact: "tab1", methods: []string{methodClassifier, methodProbe}, at: c.Tier}}
+	a := ofAccuracies(comparison{artifact: "tab1", methods: []string{methodClassifier, methodProbe}, at: c.Tier})
 	for _, name := range c.Datasets {
 		if err := a.dataset(c.Suite, name); err != nil {
 			return experiments.Outcome{}, err
@@ -61,7 +61,7 @@ func (c ProbeAccuracyConfig) Run(ctx context.Context, store *track.Store) (exper
 				return experiments.Outcome{}, err
 			}
 			if p.untrained {
-				a.add(methodConstant, probes[0].Value.MostFrequent, 0, probes[0])
+				a.add(methodConstant, probes[0].Value.MostFrequent, probes[0].Value.TestImages, 0, probes[0])
 			}
 		}
 	}
@@ -90,8 +90,8 @@ func probeClaims(dataset string) ([]claim.Shape, error) {
 	}
 	return []claim.Shape{
 		{Claim: "the probe is informative on " + dataset + ": it keeps more than half of the classifier's lead over the most frequent class", Check: here(column, informative)},
-		{Claim: "the probe is below the classifier on " + dataset, Check: here(column, claim.Above("method", methodClassifier, methodProbe, "value", 0))},
-		{Claim: "control: the probe is above one on an untrained network on " + dataset, Check: here(column, claim.Above("method", methodProbe, methodUntrained, "value", 0))},
+		{Claim: "the probe is below the classifier on " + dataset, Check: here(column, claim.AccuracyAbove("method", methodClassifier, methodProbe, "value", testImages))},
+		{Claim: "control: the probe is above one on an untrained network on " + dataset, Check: here(column, claim.AccuracyAbove("method", methodProbe, methodUntrained, "value", testImages))},
 	}, nil
 }
 

@@ -2,10 +2,8 @@ package joint
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"noisebook/pkg/claim"
 	"noisebook/pkg/figure"
@@ -36,7 +34,7 @@ type share struct {
 // bySettings makes a check of a table from one of its cells.
 func bySettings(check func([]share) (claim.Evidence, error)) func(table.Table) (claim.Evidence, error) {
 	return func(t table.Table) (claim.Evidence, error) {
-		cells, err := ourMeans(t, "dataset", "labelled_pct")
+		cells, err := ourCells(t, "dataset", "labelled_pct")
 		if err != nil {
 			return claim.Evidence{}, err
 		}
@@ -52,25 +50,22 @@ func bySettings(check func([]share) (claim.Evidence, error)) func(table.Table) (
 	}
 }
 
-// aheadAtEveryShare has the smallest margin as its statistic.
 func aheadAtEveryShare(shares []share) (claim.Evidence, error) {
-	smallest := math.Inf(1)
-	var details []string
+	var leads []lead
 	for _, s := range shares {
-		margin, err := s.margin(methodJoint, methodClassifier)
+		l, err := s.lead(methodJoint, s.cell, methodClassifier)
 		if err != nil {
 			return claim.Evidence{}, err
 		}
-		smallest = min(smallest, margin)
-		details = append(details, fmt.Sprintf("%s, %g %%: %+.1f", s.dataset, s.pct, margin))
+		l.detail = fmt.Sprintf("%s, %g %%: %+.1f", s.dataset, s.pct, l.points)
+		leads = append(leads, l)
 	}
-	return claim.Evidence{Holds: smallest > 0, Value: smallest, Detail: strings.Join(details, "; ")}, nil
+	return everyLead(0, leads)
 }
 
-// furtherAheadWithFew has as its statistic the smallest gain of the margin over that with all labels.
+// furtherAheadWithFew asks for a lead with few labels, and for one that is larger than with all.
 func furtherAheadWithFew(shares []share) (claim.Evidence, error) {
-	smallest := math.Inf(1)
-	var details []string
+	var leads []lead
 	for _, s := range shares {
 		if s.pct > 10 {
 			continue
@@ -79,47 +74,45 @@ func furtherAheadWithFew(shares []share) (claim.Evidence, error) {
 		if err != nil {
 			return claim.Evidence{}, err
 		}
-		few, err := s.margin(methodJoint, methodClassifier)
+		few, err := s.lead(methodJoint, s.cell, methodClassifier)
 		if err != nil {
 			return claim.Evidence{}, err
 		}
-		full, err := all.margin(methodJoint, methodClassifier)
+		full, err := all.lead(methodJoint, all.cell, methodClassifier)
 		if err != nil {
 			return claim.Evidence{}, err
 		}
-		smallest = min(smallest, few-full)
-		details = append(details, fmt.Sprintf("%s: %+.1f with %g %%, %+.1f with all", s.dataset, few, s.pct, full))
+		few.detail = fmt.Sprintf("%s: %+.1f with %g %%", s.dataset, few.points, s.pct)
+		leads = append(leads, few, few.over(full, fmt.Sprintf("%+.1f more than with all", few.points-full.points)))
 	}
-	if len(details) == 0 {
+	if len(leads) == 0 {
 		return claim.Evidence{}, fmt.Errorf("no share is 10 %% or less")
 	}
-	return claim.Evidence{Holds: smallest > 0, Value: smallest, Detail: strings.Join(details, "; ")}, nil
+	return everyLead(0, leads)
 }
 
 // probeWinsAtFewest holds where the probe is ahead on one dataset at least, as on
-// the paper's two CIFARs but not on SVHN; the statistic is its largest lead.
+// the paper's two CIFARs but not on SVHN.
 func probeWinsAtFewest(shares []share) (claim.Evidence, error) {
-	largest := math.Inf(-1)
-	var details []string
+	var leads []lead
 	for _, s := range shares {
 		fewest := !slices.ContainsFunc(shares, func(other share) bool { return other.dataset == s.dataset && other.pct < s.pct })
 		if !fewest {
 			continue
 		}
-		lead, err := s.margin(methodProbe, methodJoint)
+		l, err := s.lead(methodProbe, s.cell, methodJoint)
 		if err != nil {
 			return claim.Evidence{}, err
 		}
-		largest = max(largest, lead)
-		details = append(details, fmt.Sprintf("%s, %g %%: %+.1f", s.dataset, s.pct, lead))
+		l.detail = fmt.Sprintf("%s, %g %%: %+.1f", s.dataset, s.pct, l.points)
+		leads = append(leads, l)
 	}
-	return claim.Evidence{Holds: largest > 0, Value: largest, Detail: strings.Join(details, "; ")}, nil
+	return someLead(0, leads)
 }
 
-// nearAllLabels has as its statistic the smallest gap.
+// nearAllLabels sets the joint model with few labels beside the classifier that has all.
 func nearAllLabels(shares []share) (claim.Evidence, error) {
-	smallest := math.Inf(1)
-	var details []string
+	var leads []lead
 	for _, s := range shares {
 		if s.pct != 5 {
 			continue
@@ -128,18 +121,17 @@ func nearAllLabels(shares []share) (claim.Evidence, error) {
 		if err != nil {
 			return claim.Evidence{}, err
 		}
-		joint, here := s.means[methodJoint]
-		classifier, there := all.means[methodClassifier]
-		if !here || !there {
-			return claim.Evidence{}, fmt.Errorf("%s has not both methods", s.dataset)
+		l, err := s.lead(methodJoint, all.cell, methodClassifier)
+		if err != nil {
+			return claim.Evidence{}, err
 		}
-		smallest = min(smallest, classifier-joint)
-		details = append(details, fmt.Sprintf("%s: %.1f against %.1f", s.dataset, joint, classifier))
+		l.detail = s.dataset + ": " + l.detail
+		leads = append(leads, l)
 	}
-	if len(details) == 0 {
+	if len(leads) == 0 {
 		return claim.Evidence{}, fmt.Errorf("no share is 5 %%")
 	}
-	return claim.Evidence{Holds: smallest <= nearFully, Value: smallest, Detail: strings.Join(details, "; ")}, nil
+	return someLead(-nearFully, leads)
 }
 
 func find(shares []share, dataset string, pct float64) (share, error) {

@@ -168,7 +168,7 @@ func madeUpShares(t *testing.T, shares []float64, accuracy map[string]func(pct f
 func TestSemiSupervisedClaims(t *testing.T) {
 	all := []float64{100, 10, 5, 1}
 	classifier := func(pct float64) float64 { return 50 + 15*math.Log10(pct) }
-	lead := func(few, full float64) func(float64) float64 {
+	leadOf := func(few, full float64) func(float64) float64 {
 		return func(pct float64) float64 {
 			if pct == 100 {
 				return classifier(pct) + full
@@ -184,16 +184,17 @@ func TestSemiSupervisedClaims(t *testing.T) {
 		probe  func(float64) float64
 		want   map[int]claim.Verdict
 	}{
-		"as the paper says": {all, lead(20, 2), level(75), map[int]claim.Verdict{
+		"as the paper says": {all, leadOf(20, 2), level(75), map[int]claim.Verdict{
 			ahead: claim.TrendHolds, further: claim.TrendHolds, probe: claim.TrendHolds, near: claim.TrendHolds}},
-		"below the classifier": {all, lead(-5, -1), level(40), map[int]claim.Verdict{
+		"below the classifier": {all, leadOf(-5, -1), level(40), map[int]claim.Verdict{
 			ahead: claim.TrendFails, further: claim.TrendFails, probe: claim.TrendFails, near: claim.TrendFails}},
-		"above at some shares": {all, lead(-1, 2), level(40), map[int]claim.Verdict{ahead: claim.TrendFails, further: claim.TrendFails}},
-		"by more with all":     {all, lead(1, 2), level(40), map[int]claim.Verdict{ahead: claim.TrendHolds, further: claim.TrendFails}},
-		"no share of 5":        {[]float64{100, 1}, lead(20, 2), level(75), map[int]claim.Verdict{ahead: claim.TrendHolds, near: claim.NotRun}},
-		"few labels alone":     {[]float64{10, 5}, lead(20, 2), level(75), map[int]claim.Verdict{further: claim.NotRun, near: claim.NotRun}},
-		"all labels alone":     {[]float64{100}, lead(20, 2), level(75), map[int]claim.Verdict{ahead: claim.TrendHolds, further: claim.NotRun}},
-		"no probe":             {all, lead(20, 2), nil, map[int]claim.Verdict{ahead: claim.TrendHolds, probe: claim.NotRun}},
+		"above at some shares": {all, leadOf(-1, 2), level(40), map[int]claim.Verdict{ahead: claim.TrendFails, further: claim.TrendFails}},
+		"by more with all":     {all, leadOf(1, 2), level(40), map[int]claim.Verdict{ahead: claim.TrendHolds, further: claim.TrendFails}},
+		"less behind with few": {all, leadOf(-1, -5), level(40), map[int]claim.Verdict{ahead: claim.TrendFails, further: claim.TrendFails}},
+		"no share of 5":        {[]float64{100, 1}, leadOf(20, 2), level(75), map[int]claim.Verdict{ahead: claim.TrendHolds, near: claim.NotRun}},
+		"few labels alone":     {[]float64{10, 5}, leadOf(20, 2), level(75), map[int]claim.Verdict{further: claim.NotRun, near: claim.NotRun}},
+		"all labels alone":     {[]float64{100}, leadOf(20, 2), level(75), map[int]claim.Verdict{ahead: claim.TrendHolds, further: claim.NotRun}},
+		"no probe":             {all, leadOf(20, 2), nil, map[int]claim.Verdict{ahead: claim.TrendHolds, probe: claim.NotRun}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			made := madeUpShares(t, test.shares, map[string]func(float64) float64{methodClassifier: classifier, methodJoint: test.joint, methodProbe: test.probe})

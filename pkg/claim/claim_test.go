@@ -238,6 +238,11 @@ func TestShapeVerdicts(t *testing.T) {
 		{"not above", tier.CPU, Above("alpha", "10", "20", "precision", 0), rising, TrendFails, "", ""},
 		{"within the margin", tier.CPU, Above("alpha", "20", "10", "precision", 15), rising, TrendFails, "", ""},
 		{"too close", tier.CPU, Above("seed", "2", "0", "precision", 0), rising, NotRun, "twice the standard error", ""},
+		{"too close below", tier.CPU, Above("seed", "0", "2", "precision", 0), rising, NotRun, "twice the standard error", ""},
+		{"accuracy above", tier.CPU, AccuracyAbove("method", "joint", "plain", "accuracy_pct", "images"), accuracies(92, 90, 10_000), TrendHolds, "", "joint 92, plain 90"},
+		{"accuracy below", tier.CPU, AccuracyAbove("method", "plain", "joint", "accuracy_pct", "images"), accuracies(92, 90, 10_000), TrendFails, "", ""},
+		{"accuracy of few images", tier.CPU, AccuracyAbove("method", "joint", "plain", "accuracy_pct", "images"), accuracies(92, 90, 100), NotRun, "difference at 8.1", ""},
+		{"accuracy beyond 100 %", tier.CPU, AccuracyAbove("method", "joint", "plain", "accuracy_pct", "images"), accuracies(192, 90, 100), NotRun, "192 % on 100 images", ""},
 		{"of one row", tier.CPU, Above("alpha", "1", "0", "precision", 0), single, TrendHolds, "", "1 2, 0 1"},
 		{"no such group", tier.CPU, Above("seed", "7", "0", "precision", 0), rising, NotRun, "no row with seed = 7", ""},
 	} {
@@ -254,6 +259,13 @@ func TestShapeVerdicts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// accuracies are of two methods, one row each.
+func accuracies(joint, plain float64, images int) table.Table {
+	t := table.New("method", "accuracy_pct", "images")
+	t.Rows = [][]string{{"joint", fmt.Sprint(joint), fmt.Sprint(images)}, {"plain", fmt.Sprint(plain), fmt.Sprint(images)}}
+	return t
 }
 
 func flat(n int) table.Table {

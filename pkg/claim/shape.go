@@ -101,35 +101,65 @@ func means(t table.Table, xColumn, yColumn string) (x, y []float64, err error) {
 // Above checks that the mean of a column over the rows of one group exceeds that
 // of another by more than a margin: Above("method", "joint", "classifier",
 // "accuracy_pct", 0). The rows of a group repeat one measurement: where there are
-// several, a lead of less than twice its standard error cannot be told from chance.
+// several, a lead or lag of less than twice its standard error cannot be told from chance.
 func Above(groupColumn, higher, lower, valueColumn string, margin float64) func(table.Table) (Evidence, error) {
 	return func(t table.Table) (Evidence, error) {
-		upper, upperVariance, err := groupMean(t, groupColumn, higher, valueColumn)
-		if err != nil {
-			return Evidence{}, err
-		}
-		under, underVariance, err := groupMean(t, groupColumn, lower, valueColumn)
-		if err != nil {
-			return Evidence{}, err
-		}
-		lead, doubt := upper-under-margin, 2*math.Sqrt(upperVariance+underVariance)
-		if lead > 0 && lead < doubt {
-			return Evidence{}, fmt.Errorf("it is too close: %s is %.4g of %s and %.4g of %s, with twice the standard error of their difference at %.2g", valueColumn, upper, higher, under, lower, doubt)
-		}
-		return Evidence{
-			Holds:  lead > 0,
-			Value:  upper - under,
-			Detail: fmt.Sprintf("%s: %s %.4g, %s %.4g", valueColumn, higher, upper, lower, under),
-		}, nil
+		return above(t, groupColumn, higher, lower, valueColumn, margin, func(table.Table, float64) (float64, error) { return 0, nil })
 	}
 }
 
-// groupMean is a group's mean and the variance of that mean, 0 where one row says nothing of it.
-func groupMean(t table.Table, groupColumn, group, valueColumn string) (mean, variance float64, err error) {
-	rows, err := t.Where(groupColumn, group)
-	if err != nil {
-		return 0, 0, err
+// AccuracyAbove is [Above] for accuracies in percent, without a margin. imagesColumn
+// counts the test images of a row, whose choice adds to the doubt: an accuracy p on n images
+// has the variance p(1 − p)/n, however often the training is repeated.
+func AccuracyAbove(groupColumn, higher, lower, valueColumn, imagesColumn string) func(table.Table) (Evidence, error) {
+	binomial := func(rows table.Table, percent float64) (float64, error) {
+		images, err := rows.Floats(imagesColumn)
+		if err != nil {
+			return 0, err
+		}
+		n, p := slices.Min(images), percent/100
+		if !(n >= 1) || p < 0 || p > 1 {
+			return 0, fmt.Errorf("an accuracy of %g %% on %g images", percent, n)
+		}
+		return 100 * 100 * p * (1 - p) / n, nil
 	}
+	return func(t table.Table) (Evidence, error) {
+		return above(t, groupColumn, higher, lower, valueColumn, 0, binomial)
+	}
+}
+
+// above adds a further variance to that of each group's mean.
+func above(t table.Table, groupColumn, higher, lower, valueColumn string, margin float64, further func(rows table.Table, mean float64) (float64, error)) (Evidence, error) {
+	var means [2]float64
+	variance := 0.0
+	for i, group := range []string{higher, lower} {
+		rows, err := t.Where(groupColumn, group)
+		if err != nil {
+			return Evidence{}, err
+		}
+		mean, ofMean, err := groupMean(rows, groupColumn, group, valueColumn)
+		if err != nil {
+			return Evidence{}, err
+		}
+		more, err := further(rows, mean)
+		if err != nil {
+			return Evidence{}, err
+		}
+		means[i], variance = mean, variance+ofMean+more
+	}
+	lead, doubt := means[0]-means[1]-margin, 2*math.Sqrt(variance)
+	if math.Abs(lead) < doubt {
+		return Evidence{}, fmt.Errorf("it is too close: %s is %.4g of %s and %.4g of %s, with twice the standard error of their difference at %.2g", valueColumn, means[0], higher, means[1], lower, doubt)
+	}
+	return Evidence{
+		Holds:  lead > 0,
+		Value:  means[0] - means[1],
+		Detail: fmt.Sprintf("%s: %s %.4g, %s %.4g", valueColumn, higher, means[0], lower, means[1]),
+	}, nil
+}
+
+// groupMean is a group's mean and the variance of that mean, 0 where one row says nothing of it.
+func groupMean(rows table.Table, groupColumn, group, valueColumn string) (mean, variance float64, err error) {
 	values, err := rows.Floats(valueColumn)
 	if err != nil {
 		return 0, 0, err
