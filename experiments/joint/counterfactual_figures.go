@@ -20,9 +20,10 @@ import (
 
 // outcome draws a figure of images for each dataset and one of the table, and judges.
 func (x explanations) outcome(store *track.Store, result track.Result[tableResult], datasets []explainedDataset) (experiments.Outcome, error) {
-	first := datasets[0]
-	setting := claim.Setting{Dataset: strings.Join(x.Datasets, ", "), Samples: x.Images, Model: describe(first.model)}
-	o, err := tabled(x.id, x.Tier, result, setting, reportProvenance(result, first.trained, nil))
+	setting, counts := x.setting(datasets)
+	o, err := tabled(x.id, x.Tier, result, setting, map[string]string{
+		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"), "images": counts,
+	})
 	if err != nil {
 		return o, err
 	}
@@ -37,7 +38,10 @@ func (x explanations) outcome(store *track.Store, result track.Result[tableResul
 		}
 		o.Figures = append(o.Figures, experiments.NamedFigure{Name: name, Figure: drawn})
 	}
-	rates, err := x.drawRates(o.Table, stamp(result, first.model, x.Tier, first.trained, fmt.Sprintf("≤ %d × %d a point", x.Seeds, x.Images), ""))
+	rates, err := x.drawRates(o.Table, map[string]string{
+		"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(x.Tier), "data": setting.Dataset,
+		"n": fmt.Sprintf("%d × %s", x.Seeds, counts), "model": setting.Model,
+	})
 	if err != nil {
 		return o, err
 	}
@@ -63,6 +67,23 @@ func (x explanations) outcome(store *track.Store, result track.Result[tableResul
 	shapes, err := x.shapes(o.Table)
 	o.Report.Judgements = append(o.Report.Judgements, shapes...)
 	return o, err
+}
+
+// setting is the setting of all datasets together, and how many images were changed
+// in each direction. Each of several datasets may have a model and counts of its own.
+func (x explanations) setting(datasets []explainedDataset) (s claim.Setting, counts string) {
+	var names, models, numbers []string
+	for _, d := range datasets {
+		var directions []string
+		for _, set := range x.shown(d.sets) { // one of each decision
+			for _, n := range set.originals.Value.Counts {
+				directions = append(directions, fmt.Sprint(n))
+			}
+		}
+		names, models = append(names, d.model.Dataset), append(models, describe(d.model))
+		numbers = append(numbers, strings.Join(slices.Compact(directions), ", ")+" "+d.model.Dataset)
+	}
+	return claim.Setting{Dataset: strings.Join(names, ", "), Model: strings.Join(slices.Compact(models), "; ")}, strings.Join(numbers, "; ")
 }
 
 // accuracyInWords is an accuracy with its binomial interval.
