@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
@@ -125,6 +126,62 @@ func TestVerifyPaper(t *testing.T) {
 	code, _, stderr = l.run("verify", "medi", "--publish")
 	if code != 1 || !strings.Contains(stderr, "--tier smoke") {
 		t.Errorf("a trial at tier quick: %d, %s", code, stderr)
+	}
+}
+
+// A limit speaks when all ran: too long is a failure of one line that names the slowest.
+func TestVerifyWithin(t *testing.T) {
+	l := newPaperLab(t)
+	for _, test := range []struct {
+		what, within string
+		want         []string // parts of the error, none where it is in time
+	}{
+		{"medi", "1ns", []string{"error: medi took ", ", longer than --within 1ns; slowest: medi/"}},
+		{"medi", "1000h", nil},
+		{"medi/ablation", "1ns", []string{"error: medi/ablation took ", ", longer than --within 1ns"}},
+		{"medi/ablation", "1000h", nil},
+		{"medi/ablation", "0", nil},
+		{"medi", "-1s", []string{"--within is -1s: it must not be negative"}},
+		{"medi", "soon", []string{"--within", `"soon"`}},
+	} {
+		code, _, stderr := l.run("verify", test.what, "--tier", "smoke", "--within", test.within)
+		if (code != 0) != (test.want != nil) {
+			t.Errorf("%s within %s: exit code %d\n%s", test.what, test.within, code, stderr)
+		}
+		problems := stderr[max(0, strings.Index(stderr, "error: ")):]
+		for _, want := range test.want {
+			if !strings.Contains(problems, want) || strings.Count(problems, "\n") != 1 {
+				t.Errorf("%s within %s: want one line with %q, got\n%s", test.what, test.within, want, stderr)
+			}
+		}
+	}
+	l.write("broken", "")
+	code, _, stderr := l.run("verify", "medi", "--tier", "smoke", "--recompute", "all", "--within", "1ns")
+	if code != 1 || !strings.Contains(stderr, "the middle one broke") || strings.Contains(stderr, "--within") {
+		t.Errorf("a failure comes before a delay: exit code %d\n%s", code, stderr)
+	}
+}
+
+func TestInTime(t *testing.T) {
+	parts := []timing{{"joint/a", 2 * time.Second}, {"joint/b", 100 * time.Second}, {"joint/c", 300 * time.Second}, {"joint/d", 99 * time.Second}}
+	for _, test := range []struct {
+		limit, took time.Duration
+		parts       []timing
+		want        string
+	}{
+		{0, 1000 * time.Hour, parts, ""},
+		{8 * time.Minute, 8 * time.Minute, parts, ""},
+		{8 * time.Minute, 501 * time.Second, parts, "joint took 8m21s, longer than --within 8m0s; slowest: joint/c (5m0s), joint/b (1m40s), joint/d (1m39s)"},
+		{time.Minute, 61 * time.Second, parts[:1], "joint took 1m1s, longer than --within 1m0s; slowest: joint/a (2s)"},
+		{time.Minute, 61 * time.Second, nil, "joint took 1m1s, longer than --within 1m0s"},
+	} {
+		var got string
+		if err := inTime("joint", test.limit, test.took, test.parts); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s of %s: error %q, want %q", test.took, test.limit, got, test.want)
+		}
 	}
 }
 

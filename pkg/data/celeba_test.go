@@ -81,7 +81,7 @@ func TestCelebARejects(t *testing.T) {
 		"no image of part 1":                        change("list_eval_partition.txt", "04.jpg 1", "04.jpg 0"),
 		"no zip archive":                            broken,
 		"list_attr_celeba.txt: line 3 has 40 field": change("list_attr_celeba.txt", " -1", ""),
-		"000006.jpg: ":                              pictures,
+		`"000006.jpg": `:                            pictures,
 	} {
 		if strings.HasPrefix(want, "6 images") {
 			content := contents["list_attr_celeba.txt"]

@@ -13,6 +13,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -140,24 +141,74 @@ func loadFrom(t testing.TB, name string, contents map[string][]byte) (*Dataset, 
 
 // fixtures are files of every data set in its real format, by official name.
 func fixtures(t testing.TB) map[string]map[string][]byte {
-	bzip, err := os.ReadFile("testdata/usps.bz2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mat, err := os.ReadFile("testdata/svhn.mat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cells := malariaFixture(t)
+	mat := svhnFixture(4)
+	libSVM, workspace := golden(t, "usps.bz2"), golden(t, "usps-esl.bz2") // Go has no writer for bzip2
 	return map[string]map[string][]byte{
-		"cifar-10":     {"cifar-10-binary.tar.gz": cifar10Fixture(t)},
-		"cifar-100":    {"cifar-100-binary.tar.gz": cifar100Fixture(t)},
-		"cifar10-jpeg": {"cifar10-jpeg-train.tar": cifarPictures(t), "cifar10-jpeg-test.tar": cifarPictures(t)},
-		"svhn":         {"train_32x32.mat": mat, "test_32x32.mat": mat},
-		"usps":         {"usps.bz2": bzip, "usps.t.bz2": bzip},
-		"celeba":       celebaFixture(t),
-		"malaria":      {"cell_images.zip": cells},
-		"malaria200":   malaria200Fixture(t),
+		"mnist":         idxFixture(),
+		"fashion-mnist": idxFixture(),
+		"cifar-10":      {"cifar-10-binary.tar.gz": cifar10Fixture(t)},
+		"cifar-100":     {"cifar-100-binary.tar.gz": cifar100Fixture(t)},
+		"cifar10-jpeg":  {"cifar10-jpeg-train.tar": cifarPictures(t), "cifar10-jpeg-test.tar": cifarPictures(t)},
+		"svhn":          {"train_32x32.mat": mat, "test_32x32.mat": mat},
+		"usps":          {"usps.bz2": libSVM, "usps.t.bz2": libSVM},
+		"usps-esl":      {"zip.train.RData": workspace, "zip.test.RData": workspace},
+		"celeba":        celebaFixture(t),
+		"malaria":       {"cell_images.zip": malariaFixture(t)},
+		"malaria200":    malaria200Fixture(t),
+	}
+}
+
+// golden is a file that testdata/make.py wrote.
+func golden(t testing.TB, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// idxFixture are the four files of a data set in MNIST's form, compressed as they are published: 20 + 10 images of 28×28.
+func idxFixture() map[string][]byte {
+	contents := map[string][]byte{}
+	for part, count := range map[string]int{"train": 20, "t10k": 10} {
+		images, labels := make([]uint8, count*28*28), make([]uint8, count)
+		for i := range images {
+			images[i] = uint8(i*5 + count)
+		}
+		for i := range labels {
+			labels[i] = uint8((i + count/5) % 10)
+		}
+		contents[part+"-images-idx3-ubyte"] = compress(encodeIDX(images, count, 28, 28))
+		contents[part+"-labels-idx1-ubyte"] = compress(encodeIDX(labels, count))
+	}
+	return contents
+}
+
+func TestIDXDatasets(t *testing.T) {
+	for _, name := range []string{"mnist", "fashion-mnist"} {
+		dataset, err := loadFrom(t, name, idxFixture())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []struct {
+			split        Split
+			count, first int
+		}{{dataset.Train, 20, 4}, {dataset.Test, 10, 2}} {
+			s := part.split
+			if s.Len() != part.count || s.Height != 28 || s.Width != 28 || s.Channels != 1 || s.Labels[0] != int32(part.first) {
+				t.Errorf("%s: %d images of %d×%d×%d, the first of class %d", name, s.Len(), s.Height, s.Width, s.Channels, s.Labels[0])
+			}
+			if got, want := s.Pixels(1)[28], uint8((28*28+28)*5+part.count); got != want {
+				t.Errorf("%s: the second row of the second image starts with %d, want %d", name, got, want)
+			}
+		}
+	}
+}
+
+func TestEveryDatasetHasAFixture(t *testing.T) {
+	if have, want := slices.Sorted(maps.Keys(fixtures(t))), slices.Sorted(maps.Keys(catalog)); !slices.Equal(have, want) {
+		t.Errorf("fixtures of %v, want all of %v", have, want)
 	}
 }
 

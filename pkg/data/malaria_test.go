@@ -1,8 +1,11 @@
 package data
 
 import (
+	"bytes"
 	"fmt"
+	"image"
 	"image/color"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -95,9 +98,9 @@ func TestMalariaPartsGolden(t *testing.T) {
 func TestMalariaRejects(t *testing.T) {
 	_, parasitized := cells(t)
 	for want, content := range map[string][]byte{
-		"no zip archive":   []byte("no archive"),
-		"too few":          encodeZip(t, member{"cell_images/Parasitized/a.png", parasitized[0].content}),
-		"a.png: image: un": encodeZip(t, member{"cell_images/Parasitized/a.png", []byte("GIF?")}),
+		"no zip archive":    []byte("no archive"),
+		"too few":           encodeZip(t, member{"cell_images/Parasitized/a.png", parasitized[0].content}),
+		`a.png": image: un`: encodeZip(t, member{"cell_images/Parasitized/a.png", []byte("GIF?")}),
 	} {
 		if _, err := loadFrom(t, "malaria", map[string][]byte{"cell_images.zip": content}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
@@ -113,6 +116,61 @@ func TestMalariaRejects(t *testing.T) {
 	if _, err := loadFrom(t, "malaria200", contents); err == nil || !strings.Contains(err.Error(), "is in the lists of both classes") {
 		t.Errorf("error is %v", err)
 	}
+}
+
+// Whatever an archive is, decoding ends without a panic, in one line or in cells of the data set's size in both parts.
+func checkMalaria(t *testing.T, archive []byte) {
+	t.Helper()
+	description, err := Describe("malaria")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "cell_images.zip")
+	put(t, path, archive)
+	got, err := decodeMalaria(t.Context(), description, map[string]foundFile{"cell_images.zip": {path: path}})
+	if err != nil {
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("error %q is more than one line", err)
+		}
+		return
+	}
+	for _, part := range []Split{got.train, got.test} {
+		if part.Len() == 0 || part.ImageSize() != 64*64*3 || len(part.Images) != part.Len()*part.ImageSize() || len(part.Labels) != part.Len() {
+			t.Errorf("%d labels and %d values for %d cells of %d", len(part.Labels), len(part.Images), part.Len(), part.ImageSize())
+		}
+	}
+}
+
+// fewCells are members of an archive with two small cells of a class.
+func fewCells(t testing.TB, class string) []member {
+	cell := encodePNG(t, plain(3, 2, color.NRGBA{200, 100, 50, 255}))
+	return []member{{"cell_images/" + class + "/a.png", cell}, {"cell_images/" + class + "/b.png", cell}}
+}
+
+func FuzzMalariaArchive(f *testing.F) {
+	whole := encodeZip(f, append(fewCells(f, "Uninfected"), fewCells(f, "Parasitized")...)...)
+	f.Add(whole)
+	f.Add(whole[:len(whole)-30])
+	f.Add(encodeZip(f, member{"cell_images/Parasitized/two\nlines.png", []byte("no picture")}))
+	f.Add([]byte("PK\x05\x06"))
+	f.Fuzz(checkMalaria)
+}
+
+// The archive's checksums are right here, so that changed pictures are decoded.
+func FuzzMalariaPicture(f *testing.F) {
+	cell := encodePNG(f, plain(130, 140, color.NRGBA{200, 100, 50, 255}))
+	f.Add(cell)
+	f.Add(cell[:len(cell)/2])
+	f.Add(encodePNG(f, plain(1, 300, color.NRGBA{})))
+	f.Add(encodePNG(f, image.NewGray(image.Rect(0, 0, 3, 2))))
+	f.Add([]byte("\x89PNG\r\n\x1a\n"))
+	others := append(fewCells(f, "Uninfected"), fewCells(f, "Parasitized")...)
+	f.Fuzz(func(t *testing.T, picture []byte) {
+		if config, _, err := image.DecodeConfig(bytes.NewReader(picture)); err == nil && config.Width*config.Height > 1<<16 {
+			return // memory that a fuzzer need not spend
+		}
+		checkMalaria(t, encodeZip(t, append(others, member{"cell_images/Parasitized/c.png", picture})...))
+	})
 }
 
 func TestReadCellNames(t *testing.T) {

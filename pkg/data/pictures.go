@@ -39,7 +39,7 @@ func decodePictures(ctx context.Context, pictures []labelledPicture, height, wid
 				}
 				split.Labels[i] = pictures[i].label
 				if err := decodePicture(pictures[i], split.Pixels(i), height, width, prepare); err != nil {
-					err = fmt.Errorf("%s: %w", pictures[i].name, err)
+					err = fmt.Errorf("%q: %w", pictures[i].name, err)
 					failed.CompareAndSwap(nil, &err)
 				}
 			}

@@ -4,29 +4,27 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 )
 
+// SciPy's file and the test's own hold the same.
 func TestSVHN(t *testing.T) {
-	content, err := os.ReadFile("testdata/svhn.mat") // by SciPy
-	if err != nil {
-		t.Fatal(err)
-	}
-	dataset, err := loadFrom(t, "svhn", map[string][]byte{"train_32x32.mat": content, "test_32x32.mat": content})
-	if err != nil {
-		t.Fatal(err)
-	}
-	split := dataset.Train
-	if !slices.Equal(split.Labels, []int32{1, 0, 9, 2}) || split.Channels != 3 || split.Width != 32 {
-		t.Errorf("labels are %v, want 1, 0 (stored as 10), 9, 2", split.Labels)
-	}
-	for n := range 4 {
-		for i, v := range split.Pixels(n) { // i counts rows, columns and colours in the order of testdata/make.py
-			if want := uint8(7*(4*i+n) + 3); v != want {
-				t.Fatalf("value %d of image %d is %d, want %d", i, n, v, want)
+	for writer, content := range map[string][]byte{"SciPy": golden(t, "svhn.mat"), "here": svhnFixture(4)} {
+		dataset, err := loadFrom(t, "svhn", map[string][]byte{"train_32x32.mat": content, "test_32x32.mat": svhnFixture(2)})
+		if err != nil {
+			t.Fatalf("%s: %v", writer, err)
+		}
+		split := dataset.Train
+		if !slices.Equal(split.Labels, []int32{1, 0, 9, 2}) || split.Channels != 3 || split.Width != 32 || dataset.Test.Len() != 2 {
+			t.Errorf("%s: labels are %v, want 1, 0 (stored as 10), 9, 2", writer, split.Labels)
+		}
+		for n := range 4 {
+			for i, v := range split.Pixels(n) { // i counts rows, columns and colours in the order of testdata/make.py
+				if want := uint8(7*(4*i+n) + 3); v != want {
+					t.Fatalf("%s: value %d of image %d is %d, want %d", writer, i, n, v, want)
+				}
 			}
 		}
 	}
@@ -34,6 +32,18 @@ func TestSVHN(t *testing.T) {
 	if err != nil || !slices.Equal(plain.Labels, []int32{1}) || !bytes.Equal(plain.Images[:6], []uint8{3, 31, 59, 87, 115, 143}) {
 		t.Errorf("uncompressed, with labels of type double: labels %v, values %v (%v)", plain.Labels, plain.Images[:6], err)
 	}
+}
+
+// svhnFixture is a file of up to 4 images as it is published, X and y compressed, with the values of testdata/make.py.
+func svhnFixture(count int) []byte {
+	const side = 32
+	x := make([]byte, 3*side*side*count)
+	for i := range x { // the first dimension varies fastest in the file, the last one in make.py
+		row, column, colour, n := i%side, i/side%side, i/(side*side)%3, i/(3*side*side)
+		x[i] = byte(7*(((row*side+column)*3+colour)*4+n) + 3)
+	}
+	return matFile(matPacked(matMatrixOf("X", []int32{side, side, 3, int32(count)}, matUint8, x...)),
+		matPacked(matMatrixOf("y", []int32{int32(count), 1}, matUint8, []byte{1, 10, 9, 2}[:count]...)))
 }
 
 // matElement is an element in its long form.
@@ -59,14 +69,18 @@ func matMatrixOf(name string, shape []int32, kind uint32, values ...byte) []byte
 		matElement(matInt8, []byte(name)...), matElement(kind, values...))...)
 }
 
-func TestReadMATRejects(t *testing.T) {
-	whole := matMatrixOf("y", []int32{2, 1}, matUint8, 1, 2)
+// matPacked is an element compressed with zlib.
+func matPacked(element []byte) []byte {
 	var stream bytes.Buffer
 	w := zlib.NewWriter(&stream)
-	w.Write(whole)
+	w.Write(element)
 	w.Close()
-	packed := matElement(matCompressed, stream.Bytes()...)
-	packed = packed[:8+stream.Len()] // compressed elements have no padding
+	return matElement(matCompressed, stream.Bytes()...)[:8+stream.Len()] // compressed elements have no padding
+}
+
+func TestReadMATRejects(t *testing.T) {
+	whole := matMatrixOf("y", []int32{2, 1}, matUint8, 1, 2)
+	packed := matPacked(whole)
 	if arrays, err := readMAT(bytes.NewReader(matFile(packed, whole)), 1000); err != nil || len(arrays) != 1 || arrays["y"].at(1) != 2 {
 		t.Errorf("%v (%v)", arrays, err)
 	}
@@ -114,13 +128,8 @@ func TestSVHNSplitRejects(t *testing.T) {
 
 // Whatever the bytes are, reading ends without a panic, and what it accepts has as many values as its shape says.
 func FuzzReadMAT(f *testing.F) {
-	for _, name := range []string{"testdata/svhn.mat", "testdata/svhn-plain.mat"} {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(content)
-	}
+	f.Add(golden(f, "svhn.mat"))
+	f.Add(golden(f, "svhn-plain.mat"))
 	f.Add(matFile(matMatrixOf("y", []int32{2, 1}, matUint8, 1, 2)))
 	f.Add(matFile(matElement(matCompressed, 0x78, 0x9c)))
 	f.Fuzz(func(t *testing.T, content []byte) {

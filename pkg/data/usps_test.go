@@ -2,20 +2,18 @@ package data
 
 import (
 	"bytes"
+	"compress/bzip2"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 )
 
 func TestUSPS(t *testing.T) {
-	content, err := os.ReadFile("testdata/usps.bz2")
-	if err != nil {
-		t.Fatal(err)
-	}
+	content := golden(t, "usps.bz2")
 	dataset, err := loadFrom(t, "usps", map[string][]byte{"usps.bz2": content, "usps.t.bz2": content})
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +117,10 @@ func TestUSPSWorkspace(t *testing.T) {
 		t.Errorf("labels %v, pixels %d %d %d", split.Labels, split.Pixels(0)[5], split.Pixels(1)[5], split.Pixels(2)[255])
 	}
 	whole := encodeRData(rows, 257, values)
+	packed, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(golden(t, "usps-esl.bz2"))))
+	if err != nil || !bytes.Equal(packed, whole) {
+		t.Errorf("testdata/usps-esl.bz2 holds another workspace (%v)", err)
+	}
 	for _, test := range []struct {
 		want    string
 		content []byte

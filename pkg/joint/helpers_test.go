@@ -72,7 +72,7 @@ func evaluate(t *testing.T, m *Model, build func(p *nn.Pass, in inputs) []*graph
 		t.Fatal(err)
 	}
 	program, err := e.NewProgram("test", func(_ *graph.Graph, in []*graph.Node) []*graph.Node {
-		return build(m.Evaluate(in[0], in[1]), inputs{in[2], in[3], in[4], in[5]})
+		return build(m.Evaluate(in[0], in[1]), inputs{in[2], in[3], in[4], in[5], in[0], in[1]})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func evaluate(t *testing.T, m *Model, build func(p *nn.Pass, in inputs) []*graph
 }
 
 // inputs of a test's graph function.
-type inputs struct{ x, y, t, noise *graph.Node }
+type inputs struct{ x, y, t, noise, weights, statistics *graph.Node }
 
 func (in inputs) batch() Batch {
 	return Batch{Images: in.x, Labels: in.y, Steps: in.t, Noise: in.noise}
