@@ -18,7 +18,7 @@ import (
 // of another answer, and what had to change explains the classifier's decision (§6.4).
 type ExplanationConfig struct {
 	Suite
-	Sampler sample.Config `json:"sampler"` // over the whole chain, of which the last steps are taken
+	Sampler sample.Config `json:"sampler"` // steps are taken of the noised part of the chain
 	Noised  float64       `json:"noised"`  // share of the T steps that noise an image; the paper's is 0.2
 	// Decisions are pairs of classes ("Sneaker or Ankle boot") or single
 	// attributes ("Smiling"). Each goes to the datasets that know it.
@@ -42,7 +42,7 @@ func explanation(t tier.Tier, datasets, decisions []string) ExplanationConfig {
 		Images: choose(t, 3, 50, 100, 100), Right: t != tier.Smoke, Seeds: choose(t, 1, 2, 3, 3),
 		Batch: choose(t, 6, 100, 200, 64), Columns: choose(t, 2, 8, 8, 5),
 	}
-	c.Sampler.Steps = choose(t, 10, 50, 50, 0)
+	c.Sampler.Steps = choose(t, 2, 10, 10, 0)
 	return c
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 
 	"gonum.org/v1/gonum/mat"
@@ -192,7 +193,7 @@ type Counterfactuals struct {
 // images are noised through the first steps of the chain, and Algorithm 1 with
 // the other answer brings them back.
 func (g *generator) counterfactuals(ctx context.Context, store *track.Store, c CounterfactualConfig, originals track.Result[Originals]) (track.Result[Counterfactuals], error) {
-	stage := track.Stage[CounterfactualConfig, Counterfactuals]{Name: "joint/counterfactuals", Version: 1,
+	stage := track.Stage[CounterfactualConfig, Counterfactuals]{Name: "joint/counterfactuals", Version: 2,
 		Run: func(ctx context.Context, job *track.Job, c CounterfactualConfig) (Counterfactuals, error) {
 			return g.explain(ctx, job, store, c, originals.Value)
 		}}
@@ -209,14 +210,14 @@ func (g *generator) explain(ctx context.Context, job *track.Job, store *track.St
 	if err != nil {
 		return Counterfactuals{}, err
 	}
-	step := SampleConfig{Network: c.Network, Chain: c.Chain, Sampler: c.Sampler, Guide: c.Guide, Count: set.Len(), Batch: c.Batch, Seed: c.Seed}
+	walk := c.Sampler
+	if walk.Until = int(math.Round(c.Noised * float64(c.Chain.Timesteps))); walk.Until < 1 {
+		return Counterfactuals{}, fmt.Errorf("joint: noised is %g: of %d timesteps that leaves none", c.Noised, c.Chain.Timesteps)
+	}
+	step := SampleConfig{Network: c.Network, Chain: c.Chain, Sampler: walk, Guide: c.Guide, Count: set.Len(), Batch: c.Batch, Seed: c.Seed}
 	sampler, err := g.prepare(e, job, step)
 	if err != nil {
 		return Counterfactuals{}, err
-	}
-	first := sampler.StepFrom(int(c.Noised*float64(c.Chain.Timesteps)) - 1)
-	if first == sampler.Steps() {
-		return Counterfactuals{}, fmt.Errorf("joint: no step of the sampler lies in the first %g of the chain: take more steps", c.Noised)
 	}
 	size, aims := set.ImageSize(), set.Labels
 	if c.Network.Attributes {
@@ -224,11 +225,11 @@ func (g *generator) explain(ctx context.Context, job *track.Job, store *track.St
 	}
 	noised, made := make([]uint8, len(set.Images)), make([]uint8, len(set.Images))
 	err = g.batches(ctx, job, sampler, step, aims, func(from, n int, d *sample.Draw) {
-		d.First, d.Start = first, make([]float32, c.Batch*size) // the last batch may be short
+		d.Start = make([]float32, c.Batch*size) // the last batch may be short
 		for i := range n {
 			x := d.Start[i*size : (i+1)*size]
 			data.Normalize(x, set.Pixels(from+i))
-			sampler.Noised(first, x, rand.New(rand.NewPCG(c.Seed, uint64(from+i))).NormFloat64)
+			sampler.Noised(x, rand.New(rand.NewPCG(c.Seed, uint64(from+i))).NormFloat64)
 		}
 		data.Pixels(noised[from*size:(from+n)*size], d.Start[:n*size])
 	}, func(from, n int, x []float32) { data.Pixels(made[from*size:(from+n)*size], x) })

@@ -177,10 +177,7 @@ func (g *generator) batches(ctx context.Context, job *track.Job, sampler *sample
 		if prepare != nil {
 			prepare(from, n, &d)
 		}
-		d.Progress = func(i, of int) {
-			steps := of - d.First
-			job.Progress(from*steps+n*(i-d.First), c.Count*steps, nil)
-		}
+		d.Progress = func(i, of int) { job.Progress(from*of+n*i, c.Count*of, nil) }
 		x, err := sampler.Run(ctx, d)
 		free()
 		if err != nil {

@@ -39,8 +39,8 @@ func SemiSupervised(t tier.Tier) SemiSupervisedConfig {
 	p.Seeds, p.Images = 1, choose(t, p.Images, 0, 0, 0) // a probe for each drawing of labels
 	p.Train.Batch = choose(t, 16, 64, 64, 256)          // below the fewest labels
 	s := smaller(t, choose(t, some, some, some, []string{"svhn", "cifar-10", "cifar-100"})...)
-	for _, m := range []*ModelConfig{&s.Grey, &s.Colour, &s.Large} { // at tier cpu the buffer fills 150 times with 5 % of the labels
-		m.Train.Steps = choose(t, m.Train.Steps, m.Train.Steps, 3000, m.Train.Steps)
+	for _, m := range []*ModelConfig{&s.Grey, &s.Colour, &s.Large} { // at tier cpu the buffer fills 75 times with 5 % of the labels
+		m.Train.Steps = choose(t, m.Train.Steps, m.Train.Steps, 1500, m.Train.Steps)
 	}
 	return SemiSupervisedConfig{
 		Suite:       s,

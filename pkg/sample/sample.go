@@ -32,6 +32,9 @@ type Config struct {
 	Variance process.Variance `json:"variance"` // of ancestral steps
 	Eta      float64          `json:"eta"`      // share of fresh noise in DDIM
 	Clip     bool             `json:"clip"`     // the predicted clean image to [−1, 1]
+	// Until keeps the chain's first timesteps, 0 to Until − 1, of which Steps are then taken:
+	// a draw starts from an image noised as the last of them has it. 0 keeps the whole chain.
+	Until int `json:"until,omitempty"`
 }
 
 // Validate says what is wrong, by field.
@@ -43,6 +46,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("variance is %q: use %s or %s", c.Variance, process.FixedLarge, process.FixedSmall)
 	case c.Steps < 0:
 		return fmt.Errorf("steps is %d: it must not be negative", c.Steps)
+	case c.Until < 0:
+		return fmt.Errorf("until is %d: it must not be negative", c.Until)
 	case !(c.Eta >= 0 && c.Eta <= 1):
 		return fmt.Errorf("eta is %g: it must be in [0, 1]", c.Eta)
 	}
@@ -51,6 +56,16 @@ func (c Config) Validate() error {
 
 // plan is the list of steps on a chain, noisiest first.
 func (c Config) plan(chain *process.DDPM) (*process.DDPM, []process.CleanStep, error) {
+	if c.Until > 0 {
+		kept := make([]int, c.Until)
+		for t := range kept {
+			kept[t] = t
+		}
+		var err error
+		if chain, err = chain.Subset(kept); err != nil {
+			return nil, nil, fmt.Errorf("until is %d: %w", c.Until, err)
+		}
+	}
 	if c.Steps > 0 && c.Steps < chain.Steps() {
 		kept, err := process.BothEnds(chain.Steps(), c.Steps)
 		if err != nil {
@@ -154,17 +169,6 @@ func (s *Sampler) Finalize() { s.program.Finalize() }
 // Timestep is the chain's timestep that a step starts from.
 func (s *Sampler) Timestep(step int) int { return s.steps[step].From }
 
-// StepFrom is the first step that starts from timestep t of the chain or a
-// cleaner one; Steps if there is none.
-func (s *Sampler) StepFrom(t int) int {
-	for i, step := range s.steps {
-		if step.From <= t {
-			return i
-		}
-	}
-	return len(s.steps)
-}
-
 // Draw is one use of a sampler.
 type Draw struct {
 	Weights, Statistics *tensors.Tensor
@@ -173,10 +177,9 @@ type Draw struct {
 	// Seed gives all random numbers, those of the start and of each step, so that
 	// equal seeds with another guide start from the same noise.
 	Seed uint64
-	// Start are images [B, H, W, C] noised as step First takes them, row-major;
-	// nil draws from the prior.
+	// Start are images [B, H, W, C], row-major, noised as the first step takes them (see
+	// [Sampler.Noised]); nil draws from the prior, which only a whole chain starts from.
 	Start []float32
-	First int
 
 	// Each of these is called after each step, and may be nil.
 	Progress func(step, total int)
@@ -187,10 +190,13 @@ type Draw struct {
 // Run samples one batch and returns its images, row-major [B, H, W, C], unclipped.
 func (s *Sampler) Run(ctx context.Context, d Draw) ([]float32, error) {
 	if d.Start == nil {
+		if s.config.Until > 0 {
+			return nil, fmt.Errorf("sample: the chain is cut at timestep %d, where no prior is known: give images to start from", s.config.Until)
+		}
 		d.Start = priorNoise(s.shape.Size(), d.Seed)
 	}
 	x := tensors.FromFlatDataAndDimensions(d.Start, s.shape.Dimensions...)
-	for i := d.First; i < len(s.steps); i++ {
+	for i := range s.steps {
 		if err := ctx.Err(); err != nil {
 			x.FinalizeAll()
 			return nil, err
@@ -238,9 +244,9 @@ func tell(hear func(step int, values []float32), step int, output *tensors.Tenso
 	return nil
 }
 
-// Noised diffuses a clean image to what step takes, in place: x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε.
-func (s *Sampler) Noised(step int, image []float32, noise func() float64) {
-	at := s.steps[step].At
+// Noised diffuses a clean image to what the first step takes, in place: x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·ε.
+func (s *Sampler) Noised(image []float32, noise func() float64) {
+	at := s.steps[0].At
 	for i, v := range image {
 		image[i] = float32(at.Diffuse(float64(v), noise()))
 	}

@@ -231,14 +231,15 @@ func TestClipKeepsTheCleanImageInRange(t *testing.T) {
 func TestClippedStepRecomputesTheNoise(t *testing.T) {
 	chain := chainOf(t, 30)
 	zero := func(_, _, x, _ *graph.Node, _ []*graph.Node) Prediction { return Prediction{Noise: graph.ZerosLike(x)} }
-	s, weights, statistics := newSampler(t, chain, zero, Config{Method: DDIM, Clip: true, Steps: 2})
-	x, err := s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1, Start: slices.Repeat([]float32{10}, 4000), First: 1})
+	last, weights, statistics := newSampler(t, chain, zero, Config{Method: DDIM, Clip: true, Until: 1})
+	x, err := last.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1, Start: slices.Repeat([]float32{10}, 4000)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if x[0] != 1 {
 		t.Errorf("the last step from 10 gives %g, want 1", x[0])
 	}
+	s, weights, statistics := newSampler(t, chain, zero, Config{Method: DDIM, Clip: true, Steps: 2})
 	x, err = s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1, Start: slices.Repeat([]float32{10}, 4000)})
 	if err != nil {
 		t.Fatal(err)
@@ -384,25 +385,49 @@ func TestTraceAndStart(t *testing.T) {
 		p.Trace = graph.Reshape(graph.ReduceAllMean(graph.ConvertDType(t, dtypes.Float32)), 1)
 		return p
 	}
-	s, weights, statistics := newSampler(t, chain, traced, Config{Method: Ancestral, Variance: process.FixedSmall, Steps: 10})
-	first := s.StepFrom(20)
-	if s.Timestep(first) > 20 || s.Timestep(first-1) <= 20 || s.StepFrom(-1) != s.Steps() {
-		t.Fatalf("step %d starts from timestep %d, the one before from %d", first, s.Timestep(first), s.Timestep(first-1))
+	s, weights, statistics := newSampler(t, chain, traced, Config{Method: Ancestral, Variance: process.FixedSmall, Until: 21, Steps: 5})
+	var walked []int
+	for i := range s.Steps() {
+		walked = append(walked, s.Timestep(i))
+	}
+	if want := []int{20, 15, 10, 5, 0}; !slices.Equal(walked, want) {
+		t.Fatalf("timesteps %v, want %v", walked, want)
 	}
 	image := make([]float32, 4000)
-	s.Noised(first, image, func() float64 { return 1 })
-	if want := chain.Marginal(s.Timestep(first)).Std; math.Abs(float64(image[0])-want) > 1e-6 {
+	s.Noised(image, func() float64 { return 1 })
+	if want := chain.Marginal(20).Std; math.Abs(float64(image[0])-want) > 1e-6 {
 		t.Errorf("black with noise 1 is %g, want %g", image[0], want)
 	}
 	var seen []int
-	_, err := s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1, Start: image, First: first,
+	_, err := s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1, Start: image,
 		Trace: func(step int, trace []float32) {
 			if seen = append(seen, step); int(trace[0]) != s.Timestep(step) {
 				t.Errorf("step %d traces timestep %g, want %d", step, trace[0], s.Timestep(step))
 			}
 		}})
-	if err != nil || len(seen) != s.Steps()-first || seen[0] != first {
+	if err != nil || len(seen) != s.Steps() || seen[0] != 0 {
 		t.Errorf("steps %v, %v", seen, err)
+	}
+	if _, err := s.Run(t.Context(), Draw{Weights: weights, Statistics: statistics, Seed: 1}); err == nil || !strings.Contains(err.Error(), "images to start from") {
+		t.Errorf("a cut chain starts from the prior: %v", err)
+	}
+}
+
+// The end of a whole chain is the chain that is cut there.
+func TestACutChainTakesTheSameSteps(t *testing.T) {
+	chain := chainOf(t, 50)
+	for _, method := range []Method{Ancestral, DDIM} {
+		_, whole, err := Config{Method: method, Variance: process.FixedSmall}.plan(chain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, cut, err := Config{Method: method, Variance: process.FixedSmall, Until: 20}.plan(chain)
+		if err != nil || !slices.Equal(cut, whole[30:]) {
+			t.Errorf("%s: the first steps of a chain cut at 20 are %+v, %v", method, cut[:2], err)
+		}
+		if _, _, err := (Config{Method: method, Until: 51}).plan(chain); err == nil || !strings.Contains(err.Error(), "until is 51") {
+			t.Errorf("%s: a chain of 50 is cut at 51: %v", method, err)
+		}
 	}
 }
 

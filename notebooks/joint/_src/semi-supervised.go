@@ -79,7 +79,7 @@ notebook.Show(outcome)
 // ## Reading the verdicts
 //
 // All shares get equally many steps, and that is hard on the joint model where labels are few: the number of times that its head moves is the share times the steps (`head_steps` in the table). At tier cpu
-// 1 % of the labels fills the buffer 30 times, at tier paper 500 (SVHN) or a thousand times; the paper does not state its length. A joint model that loses here at the
+// 1 % of the labels fills the buffer 15 times, at tier paper 500 (SVHN) or a thousand times; the paper does not state its length. A joint model that loses here at the
 // smallest share may simply not have been told often enough. The experiment that decides is in the list below: more steps at that share alone.
 //
 // ## How many labels is that?
