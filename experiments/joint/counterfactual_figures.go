@@ -27,15 +27,11 @@ func (x explanations) outcome(store *track.Store, result track.Result[tableResul
 		return o, err
 	}
 	for i, d := range datasets {
-		name := x.id
-		if i > 0 {
-			name += "-" + d.model.Dataset
-		}
 		drawn, err := x.drawImages(store, d, result)
 		if err != nil {
 			return o, err
 		}
-		o.Figures = append(o.Figures, experiments.NamedFigure{Name: name, Figure: drawn})
+		o.Figures = append(o.Figures, experiments.NamedFigure{Name: figureName(x.id, i, d.model.Dataset), Figure: drawn})
 	}
 	rates, err := x.drawRates(o.Table, stamp(result, first.model, x.Tier, first.trained, fmt.Sprintf("≤ %d × %d a point", x.Seeds, x.Images), ""))
 	if err != nil {
