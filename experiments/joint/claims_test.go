@@ -130,55 +130,87 @@ func TestSweepIsDrawn(t *testing.T) {
 	}
 }
 
+// The LeNet is right on 80 % of the test images: 40 % of a row are too few.
 func TestRowsShowTheirClass(t *testing.T) {
+	check := rowsShowTheirClass(0.8)
 	s := table.New("class", "target_rate")
-	for class, rate := range map[string]float64{"Dress": 0.9, "Bag": 0.51} {
+	for class, rate := range map[string]float64{"Dress": 0.9, "Bag": 0.41} {
 		if err := s.Append(class, rate); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got, err := rowsShowTheirClass(s); err != nil || !got.Holds || got.Value != 0.51 {
+	if got, err := check(s); err != nil || !got.Holds || got.Value != 0.41 || !strings.Contains(got.Detail, "right on 80 %") {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if err := s.Append("Shirt", 0.5); err != nil {
+	if err := s.Append("Shirt", 0.4); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := rowsShowTheirClass(s); err != nil || got.Holds || !strings.Contains(got.Detail, "Shirt 50 %") {
+	if got, err := check(s); err != nil || got.Holds || !strings.Contains(got.Detail, "missed by Shirt 40 %") {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := rowsShowTheirClass(table.New("class")); err == nil {
-		t.Error("a table without rates is judged")
+	for _, empty := range []table.Table{table.New("class"), table.New("class", "target_rate")} {
+		if _, err := check(empty); err == nil {
+			t.Error("a table without rates is judged")
+		}
 	}
+}
+
+// unconditionalSet is what fig9 draws of a dataset, with made-up scores.
+func unconditionalSet(t *testing.T, c UnconditionalConfig, dataset string, scores Scores) sampledSet {
+	t.Helper()
+	m, err := c.Model(dataset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	column, _ := paperDataset(dataset)
+	set := sampledSet{dataset: column, method: methodJoint, model: m.Joint(), setting: c.setting(m, methodJoint)}
+	set.scores.Value = scores
+	return set
 }
 
 // Numbers of another dataset or network are never called reproduced, nor are
 // those of a training without the authors' augmentation, which only tier paper has.
 func TestUnconditionalNumbers(t *testing.T) {
-	s := table.New("fid", "precision", "recall")
-	if err := s.Append(7.9, 0.65, 0.57); err != nil { // the paper has 7.9, 69.9 % and 56.4 % on CIFAR-10
-		t.Fatal(err)
+	scores := Scores{FID: 7.9, Precision: 0.65, Recall: 0.57} // the paper has 7.9, 69.9 % and 56.4 % on CIFAR-10
+	judged := func(c UnconditionalConfig, dataset string) []claim.Judgement {
+		judgements, err := c.judge(unconditionalSet(t, c, dataset, scores), table.Table{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return judgements
 	}
-	plain := Unconditional(tier.Paper)
-	plain.Model.Augment = augment.Config{}
-	for _, c := range []UnconditionalConfig{Unconditional(tier.Quick), Unconditional(tier.CPU), plain} {
-		judgements := c.judge(s)
+	plain, paper := Unconditional(tier.Paper), Unconditional(tier.Paper)
+	plain.Colour.Augment = augment.Config{}
+	for _, test := range []struct {
+		c       UnconditionalConfig
+		dataset string
+	}{{Unconditional(tier.Quick), "fashion-mnist"}, {Unconditional(tier.CPU), "fashion-mnist"}, {Unconditional(tier.CPU), "cifar10-jpeg"}, {plain, "cifar-10"}} {
+		judgements := judged(test.c, test.dataset)
 		if len(judgements) != 3 {
-			t.Fatalf("tier %s: %d judgements", c.Tier, len(judgements))
+			t.Fatalf("tier %s: %d judgements on %s", test.c.Tier, len(judgements), test.dataset)
 		}
 		for _, j := range judgements {
 			if j.Verdict != claim.NotComparable || !strings.Contains(j.Reason, "augmented") || j.Reported == nil {
-				t.Errorf("tier %s, %s: %s (%s)", c.Tier, j.Claim, j.Verdict, j.Reason)
+				t.Errorf("tier %s, %s: %s (%s)", test.c.Tier, j.Claim, j.Verdict, j.Reason)
 			}
 		}
 	}
-	for i, j := range Unconditional(tier.Paper).judge(s) {
+	for i, j := range judged(paper, "cifar-10") {
 		if want := []claim.Verdict{claim.Reproduced, claim.Differs, claim.Reproduced}[i]; j.Verdict != want {
 			t.Errorf("tier paper, %s: %s (%s), want %s", j.Claim, j.Verdict, j.Reason, want)
 		}
 	}
+	for _, dataset := range paper.Datasets {
+		if n := len(judged(paper, dataset)); n != 3 {
+			t.Errorf("%d judgements on %s, want FID, precision and recall", n, dataset)
+		}
+	}
+	if n := len(judged(paper, "mnist")); n != 0 {
+		t.Errorf("%d judgements on MNIST, of which the paper has no samples", n)
+	}
 	lenet := Unconditional(tier.Paper)
 	lenet.Reference.Network = LeNetFeatures
-	for _, j := range lenet.judge(s) {
+	for _, j := range judged(lenet, "cifar-10") {
 		if j.Verdict != claim.NotComparable || !strings.Contains(j.Reason, "feature network") {
 			t.Errorf("%s by a LeNet's features: %s (%s)", j.Claim, j.Verdict, j.Reason)
 		}

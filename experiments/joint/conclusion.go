@@ -40,9 +40,7 @@ func conclude[C any](ctx context.Context, store *track.Store, of conclusion, c c
 	}
 	ours := claim.Setting{Dataset: strings.Join(of.datasets, ", "), Model: c.stated(modelOf),
 		Features: c.stated(func(s claim.Setting) string { return s.Features })}
-	o, err := tabled(of.id, c.at, result, ours, map[string]string{
-		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"),
-	})
+	o, err := tabled(of.id, c.at, result, ours, runProvenance(result))
 	if err != nil {
 		return o, err
 	}

@@ -28,15 +28,11 @@ func (x explanations) outcome(store *track.Store, result track.Result[tableResul
 		return o, err
 	}
 	for i, d := range datasets {
-		name := x.id
-		if i > 0 {
-			name += "-" + d.model.Dataset
-		}
 		drawn, err := x.drawImages(store, d, result)
 		if err != nil {
 			return o, err
 		}
-		o.Figures = append(o.Figures, experiments.NamedFigure{Name: name, Figure: drawn})
+		o.Figures = append(o.Figures, experiments.NamedFigure{Name: figureName(x.id, i, d.model.Dataset), Figure: drawn})
 	}
 	rates, err := x.drawRates(o.Table, map[string]string{
 		"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(x.Tier), "data": setting.Dataset,

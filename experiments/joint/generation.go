@@ -18,7 +18,7 @@ import (
 
 // GenerationConfig is tab2: FID, precision and recall of four ways to draw images.
 type GenerationConfig struct {
-	SampledSuite
+	RepeatedSuite
 	Alpha         float64 `json:"alpha"`          // step size of Algorithm 1
 	GradientScale float64 `json:"gradient_scale"` // s_g of classifier guidance (eq. 12)
 }
@@ -31,7 +31,7 @@ const generationID = "joint/generation"
 func Generation(t tier.Tier) GenerationConfig {
 	one := []string{"fashion-mnist"}
 	return GenerationConfig{
-		SampledSuite: sampledSuite(t, choose(t, one, one, []string{"fashion-mnist", "cifar10-jpeg"},
+		RepeatedSuite: repeatedSuite(t, choose(t, one, one, []string{"fashion-mnist", "cifar10-jpeg"},
 			[]string{"fashion-mnist", "cifar-10", "cifar-100", "celeba"})...),
 		Alpha:         conditionalAlpha(t),
 		GradientScale: choose[float64](t, 1, 1, 1, 1),
@@ -40,7 +40,7 @@ func Generation(t tier.Tier) GenerationConfig {
 
 // Validate says what is wrong, by field.
 func (c GenerationConfig) Validate() error {
-	if err := c.SampledSuite.Validate(); err != nil {
+	if err := c.RepeatedSuite.Validate(); err != nil {
 		return err
 	}
 	if err := positive("alpha", c.Alpha); err != nil {
@@ -66,7 +66,7 @@ func (c GenerationConfig) rows(m ModelConfig) []sampling {
 
 // Run trains, samples and scores, or answers from the store, then draws and judges.
 func (c GenerationConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	sets, err := c.sample(ctx, store, c.rows)
+	sets, err := c.sample(ctx, store, c.seeds(), c.rows)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
+	"strings"
 
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
@@ -13,117 +15,125 @@ import (
 	"noisebook/pkg/track"
 )
 
-// GridConfig is a picture of samples: a row a step size and class.
-type GridConfig struct {
-	Setup
-	Alphas  []float64 `json:"alphas"`  // step sizes of Algorithm 1
-	Classes []int     `json:"classes"` // a row each; none shows the set's first images in one block
-	Columns int       `json:"columns"` // images in a row
-	Seed    uint64    `json:"seed"`    // of sampling: rows with equal classes start from equal noise
+// GridsConfig is a set of samples of each dataset, shown in a grid of its own.
+type GridsConfig struct {
+	SampledSuite
+	Columns int    `json:"columns"` // images in a row
+	Seed    uint64 `json:"seed"`    // of sampling
 }
 
-// Validate says what is wrong, by field.
-func (c GridConfig) Validate() error {
-	if err := c.Setup.Validate(); err != nil {
-		return err
+// grids is an artifact that shows images of sets, one set a dataset.
+type grids struct {
+	GridsConfig
+	id, title, caption string // of every figure; the title is followed by the dataset
+	sets               []sampledSet
+	table              table.Table
+	// images are those shown of a set, row by row, and the rows' labels, if any.
+	images func(set sampledSet, all data.Split) (shown []image.Image, labels []string, err error)
+	judge  func(set sampledSet, t table.Table) ([]claim.Judgement, error) // t has the rows of the set's dataset
+}
+
+// showGrids keeps the table as the result of the artifact's own stage, draws a
+// grid of each set and judges each.
+func showGrids[C any](ctx context.Context, store *track.Store, g grids, config C) (experiments.Outcome, error) {
+	var inputs []track.Input
+	var models []string
+	for _, set := range g.sets {
+		inputs, models = append(inputs, set.scores), append(models, set.setting.Model)
 	}
-	classes := c.Model.Network.Classes
-	for _, class := range c.Classes {
-		if class < 0 || class >= classes {
-			return fmt.Errorf("classes has %d: it must be in 0 to %d", class, classes-1)
+	result, err := keepTable(ctx, store, g.id, config, g.table, inputs...)
+	if err != nil {
+		return experiments.Outcome{}, err
+	}
+	o, err := tabled(g.id, g.Tier, result, claim.Setting{
+		Dataset: strings.Join(g.Datasets, ", "), Features: g.Reference.Network.Title(), Model: strings.Join(slices.Compact(models), "; "),
+	}, g.provenance(result))
+	if err != nil {
+		return o, err
+	}
+	for i, set := range g.sets {
+		drawn, err := g.draw(store, set, result)
+		if err != nil {
+			return o, err
+		}
+		o.Figures = append(o.Figures, experiments.NamedFigure{Name: figureName(g.id, i, set.model.Dataset), Figure: drawn})
+		rows, err := o.Table.Where("dataset", set.model.Dataset)
+		if err != nil {
+			return o, err
+		}
+		judged, err := g.judge(set, rows)
+		if err != nil {
+			return o, err
+		}
+		o.Report.Judgements = append(o.Report.Judgements, judged...)
+	}
+	return o, nil
+}
+
+// figureName names an artifact's figure of its i-th dataset: the first has the artifact's own name.
+func figureName(id string, i int, dataset string) string {
+	if i == 0 {
+		return id
+	}
+	return id + "-" + dataset
+}
+
+// provenance is the run's, and that of each dataset's networks.
+func (g grids) provenance(result track.Result[tableResult]) map[string]string {
+	p := runProvenance(result)
+	for _, set := range g.sets {
+		for what, value := range networkProvenance(set.trained.Value, &set.lenet) {
+			p[what+" "+set.model.Dataset] = value
+		}
+	}
+	return p
+}
+
+func (g grids) draw(store *track.Store, set sampledSet, result track.Result[tableResult]) (*figure.Figure, error) {
+	d, err := data.Describe(set.model.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	all, err := images(store, set.samples.Value)
+	if err != nil {
+		return nil, err
+	}
+	shown, labels, err := g.images(set, all)
+	if err != nil {
+		return nil, err
+	}
+	return figure.Grid(shown, figure.GridSpec{
+		Columns: g.Columns, RowLabels: labels, Title: g.title + ": " + d.Title, Caption: g.caption,
+		Provenance: stamp(result, set.model, g.Tier, set.trained.Value, fmt.Sprintf("%d images shown", len(shown)), ""),
+	})
+}
+
+// firstOf are the first images of a class.
+func firstOf(set data.Split, class, count int) []image.Image {
+	var pictures []image.Image
+	for _, i := range ofClass(set.Labels, class)[:count] {
+		pictures = append(pictures, set.Image(i))
+	}
+	return pictures
+}
+
+// classRows refuses rows of classes that a model does not know, and rows longer
+// than its set of samples has images of a class.
+func classRows(m ModelConfig, classes []int, columns, samples int) error {
+	known := m.Network.Classes
+	if m.Network.Attributes {
+		return fmt.Errorf("classes: %s has attributes instead, which make no rows", m.Dataset)
+	}
+	for _, class := range classes {
+		if class < 0 || class >= known {
+			return fmt.Errorf("classes has %d: it must be in 0 to %d on %s", class, known-1, m.Dataset)
 		}
 	}
 	switch {
-	case len(c.Alphas) == 0:
-		return fmt.Errorf("alphas is empty: name at least one step size")
-	case c.Columns < 1:
-		return fmt.Errorf("columns is %d: it must be at least 1", c.Columns)
-	case len(c.Classes) > 0 && c.Samples/classes < c.Columns:
-		return fmt.Errorf("columns is %d: %d samples have only %d of a class", c.Columns, c.Samples, c.Samples/classes)
+	case columns < 1:
+		return fmt.Errorf("columns is %d: it must be at least 1", columns)
+	case samples/known < columns:
+		return fmt.Errorf("columns is %d: %d samples of %s have only %d of a class", columns, samples, m.Dataset, samples/known)
 	}
 	return nil
-}
-
-// grid is an artifact that shows images.
-type grid struct {
-	GridConfig
-	id     string
-	title  string
-	text   string // caption
-	rows   func(alpha float64, class string) string
-	judge  func(t table.Table) []claim.Judgement
-	blocks int // rows of images when no classes are named
-}
-
-func (g grid) run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	generator, y, err := g.prepare(ctx, store)
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-	defer generator.close()
-	dataset, err := data.Describe(g.Model.Dataset)
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-
-	// Precision, recall and FID are of whole sets, so rows of one class have none.
-	t := table.New("alpha", "class", "samples", "target_rate", "diversity", "precision", "recall", "fid")
-	var inputs []track.Input
-	var pictures []image.Image
-	var labels []string
-	perClass := g.Samples / g.Model.Network.Classes
-	for _, alpha := range g.Alphas {
-		samples, scores, err := generator.measured(ctx, store, y, Algorithm1(alpha), g.Samples, g.Seed)
-		if err != nil {
-			return experiments.Outcome{}, err
-		}
-		inputs = append(inputs, scores)
-		set, err := images(store, samples.Value)
-		if err != nil {
-			return experiments.Outcome{}, err
-		}
-		s := scores.Value
-		if len(g.Classes) == 0 {
-			for i := range min(g.blocks*g.Columns, set.Len()) {
-				pictures = append(pictures, set.Image(i))
-			}
-			if err := t.Append(alpha, "all", g.Samples, "", "", s.Precision, s.Recall, s.FID); err != nil {
-				return experiments.Outcome{}, err
-			}
-		}
-		for _, class := range g.Classes {
-			name := dataset.Classes[class]
-			for _, i := range ofClass(set.Labels, class)[:g.Columns] {
-				pictures = append(pictures, set.Image(i))
-			}
-			labels = append(labels, g.rows(alpha, name))
-			if err := t.Append(alpha, name, perClass, s.TargetRate[class], s.Diversity[class], "", "", ""); err != nil {
-				return experiments.Outcome{}, err
-			}
-		}
-	}
-	result, err := keepTable(ctx, store, g.id, g.GridConfig, t, inputs...)
-	if err != nil {
-		return experiments.Outcome{}, err
-	}
-
-	trained := generator.trained.Value
-	setting := g.setting()
-	if len(g.Classes) > 0 { // a row is judged by the images of its class
-		setting.Samples = perClass
-	}
-	o, err := tabled(g.id, g.Tier, result, setting, reportProvenance(result, trained, &y.lenet.Value))
-	if err != nil {
-		return o, err
-	}
-	drawn, err := figure.Grid(pictures, figure.GridSpec{
-		Columns: g.Columns, RowLabels: labels, Title: g.title, Caption: g.text,
-		Provenance: stamp(result, g.Model, g.Tier, trained, fmt.Sprintf("%d images shown", len(pictures)), ""),
-	})
-	if err != nil {
-		return o, err
-	}
-	o.Figures = []experiments.NamedFigure{{Name: g.id, Figure: drawn}}
-	o.Report.Judgements = g.judge(o.Table)
-	return o, nil
 }

@@ -11,14 +11,14 @@ import (
 
 // HybridModelsConfig is tab4: accuracy and FID of one model that does both,
 // beside other such models and beside models that do one of both.
-type HybridModelsConfig struct{ SampledSuite }
+type HybridModelsConfig struct{ RepeatedSuite }
 
 const hybridModelsID = "joint/hybrid-models"
 
 // HybridModels is tab4 at a tier; its sets are those of tab2. The small tiers
 // have Fashion-MNIST as a stand-in, of which the paper's table has no column.
 func HybridModels(t tier.Tier) HybridModelsConfig {
-	return HybridModelsConfig{sampledSuite(t, colourDatasets(t, "cifar-10")...)}
+	return HybridModelsConfig{repeatedSuite(t, colourDatasets(t, "cifar-10")...)}
 }
 
 func (c HybridModelsConfig) rows(m ModelConfig) []sampling {
@@ -27,7 +27,7 @@ func (c HybridModelsConfig) rows(m ModelConfig) []sampling {
 
 // Run trains, samples and scores, or answers from the store, then draws and judges.
 func (c HybridModelsConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	sets, err := c.sample(ctx, store, c.rows)
+	sets, err := c.sample(ctx, store, c.seeds(), c.rows)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

@@ -13,7 +13,7 @@ import (
 // JointModelsConfig is tab3: the FID of the joint model, with and without
 // conditional sampling, beside other joint models that the paper quotes.
 type JointModelsConfig struct {
-	SampledSuite
+	RepeatedSuite
 	Alpha float64 `json:"alpha"` // step size of Algorithm 1
 }
 
@@ -23,8 +23,8 @@ const jointModelsID = "joint/joint-models"
 // have Fashion-MNIST as a stand-in, of which the paper's table has no column.
 func JointModels(t tier.Tier) JointModelsConfig {
 	return JointModelsConfig{
-		SampledSuite: sampledSuite(t, colourDatasets(t, "cifar-10", "cifar-100", "celeba")...),
-		Alpha:        conditionalAlpha(t),
+		RepeatedSuite: repeatedSuite(t, colourDatasets(t, "cifar-10", "cifar-100", "celeba")...),
+		Alpha:         conditionalAlpha(t),
 	}
 }
 
@@ -37,7 +37,7 @@ func colourDatasets(t tier.Tier, paper ...string) []string {
 
 // Validate says what is wrong, by field.
 func (c JointModelsConfig) Validate() error {
-	if err := c.SampledSuite.Validate(); err != nil {
+	if err := c.RepeatedSuite.Validate(); err != nil {
 		return err
 	}
 	return positive("alpha", c.Alpha)
@@ -49,7 +49,7 @@ func (c JointModelsConfig) rows(m ModelConfig) []sampling {
 
 // Run trains, samples and scores, or answers from the store, then draws and judges.
 func (c JointModelsConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	sets, err := c.sample(ctx, store, c.rows)
+	sets, err := c.sample(ctx, store, c.seeds(), c.rows)
 	if err != nil {
 		return experiments.Outcome{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"noisebook/pkg/claim"
 	"noisebook/pkg/sample"
@@ -21,7 +20,6 @@ type SampledSuite struct {
 	Samples   int             `json:"samples"` // of a set
 	// ColourSamples are those of a set of three channels, which takes longer.
 	ColourSamples int `json:"colour_samples"`
-	Seeds         int `json:"seeds"` // of sampling
 }
 
 // sampledSuite shares its sets of grey images with the artifacts of [Setup].
@@ -30,16 +28,13 @@ func sampledSuite(t tier.Tier, datasets ...string) SampledSuite {
 	s.Reference.Dataset = ""
 	return SampledSuite{
 		Suite: suite(t, datasets...), Reference: s.Reference, Sampler: s.Sampler, Batch: s.Batch, Samples: s.Samples,
-		ColourSamples: choose(t, s.Samples, s.Samples, 250, s.Samples), Seeds: choose(t, 1, 1, 3, 3),
+		ColourSamples: choose(t, s.Samples, s.Samples, 250, s.Samples),
 	}
 }
 
 // Validate says what is wrong, by field.
 func (s SampledSuite) Validate() error {
 	if err := s.Suite.Validate(); err != nil {
-		return err
-	}
-	if err := areApart(s.Datasets); err != nil {
 		return err
 	}
 	for _, name := range s.Datasets {
@@ -60,8 +55,6 @@ func (s SampledSuite) Validate() error {
 		return fmt.Errorf("reference.dataset is %q: leave it empty, each of datasets has its own", s.Reference.Dataset)
 	case s.Batch < 1:
 		return fmt.Errorf("batch is %d: it must be at least 1", s.Batch)
-	case s.Seeds < 1:
-		return fmt.Errorf("seeds is %d: it must be at least 1", s.Seeds)
 	}
 	return nil
 }
@@ -101,9 +94,12 @@ func samplings(m ModelConfig, alpha, gradientScale float64, methods ...string) [
 
 // sampledSet is one set of a row, with its scores.
 type sampledSet struct {
-	dataset, method string // as the paper names them
+	dataset, method string // as the paper names them; a dataset that it has no results on has no name
+	model           ModelConfig
 	seed            uint64
 	trained         track.Result[TrainedModel]
+	lenet           Reference // of the model's dataset
+	samples         track.Result[Samples]
 	scores          track.Result[Scores]
 	setting         claim.Setting
 }
@@ -113,42 +109,43 @@ func (s sampledSet) measure(metric string, value float64) measurement {
 	return measurement{Dataset: s.dataset, Method: s.method, Metric: metric, Value: value, Seed: s.seed, Setting: s.setting}
 }
 
+// setting is that of a row's sets.
+func (s SampledSuite) setting(m ModelConfig, method string) claim.Setting {
+	return claim.Setting{Dataset: m.Dataset, Features: s.Reference.Network.Title(), Samples: s.count(m), Model: describeRow(m, method)}
+}
+
+// reference is what measures the sets of a dataset.
+func (s SampledSuite) reference(dataset string) ReferenceConfig {
+	s.Reference.Dataset = dataset
+	return s.Reference
+}
+
 // sample trains what is needed, samples every row of every dataset with each
 // seed and scores the sets, or answers from the store.
-func (s SampledSuite) sample(ctx context.Context, store *track.Store, rows func(ModelConfig) []sampling) ([]sampledSet, error) {
+func (s SampledSuite) sample(ctx context.Context, store *track.Store, seeds []uint64, rows func(ModelConfig) []sampling) ([]sampledSet, error) {
 	var sets []sampledSet
 	for _, name := range s.Datasets {
-		column, err := paperDataset(name)
-		if err != nil {
-			return nil, err
-		}
 		m, err := s.Model(name)
 		if err != nil {
 			return nil, err
 		}
-		reference := s.Reference
-		reference.Dataset = name
-		y, err := reference.yardstick(ctx, store)
+		y, err := s.reference(name).yardstick(ctx, store)
 		if err != nil {
 			return nil, err
 		}
 		for _, row := range rows(m) {
-			scored, err := s.sampleRow(ctx, store, y, m, row)
+			scored, err := s.sampleRow(ctx, store, y, m, row, seeds)
 			if err != nil {
 				return nil, err
 			}
-			for _, set := range scored {
-				set.dataset = column
-				set.setting = claim.Setting{Dataset: name, Features: reference.Network.Title(), Samples: s.count(m), Model: describeRow(m, row.method)}
-				sets = append(sets, set)
-			}
+			sets = append(sets, scored...)
 		}
 	}
 	return sets, nil
 }
 
-// sampleRow samples a row with each seed.
-func (s SampledSuite) sampleRow(ctx context.Context, store *track.Store, y yardstick, m ModelConfig, row sampling) ([]sampledSet, error) {
+// sampleRow samples a row of the suite's model for a dataset with each seed.
+func (s SampledSuite) sampleRow(ctx context.Context, store *track.Store, y yardstick, m ModelConfig, row sampling, seeds []uint64) ([]sampledSet, error) {
 	trained, err := row.model.Fit(ctx, store)
 	if err != nil {
 		return nil, err
@@ -163,13 +160,17 @@ func (s SampledSuite) sampleRow(ctx context.Context, store *track.Store, y yards
 		}
 		g.guidedBy(classifier, fitted)
 	}
+	column, _ := paperDataset(m.Dataset) // an error means that the paper has none
 	var sets []sampledSet
-	for seed := range uint64(s.Seeds) {
-		_, scores, err := g.measured(ctx, store, y, row.guide, s.count(m), seed)
+	for _, seed := range seeds {
+		samples, scores, err := g.measured(ctx, store, y, row.guide, s.count(m), seed)
 		if err != nil {
 			return nil, err
 		}
-		sets = append(sets, sampledSet{method: row.method, seed: seed, trained: trained, scores: scores})
+		sets = append(sets, sampledSet{
+			dataset: column, method: row.method, model: row.model, seed: seed, trained: trained,
+			lenet: y.lenet.Value, samples: samples, scores: scores, setting: s.setting(m, row.method),
+		})
 	}
 	return sets, nil
 }
@@ -197,24 +198,4 @@ func (s SampledSuite) models(rows func(ModelConfig) []sampling) []ModelConfig {
 		}
 	}
 	return all
-}
-
-// sampler is how the sets are drawn, in words.
-func (s SampledSuite) sampler() string {
-	if s.Sampler.Steps == 0 {
-		return fmt.Sprintf("%s, all steps", s.Sampler.Method)
-	}
-	return fmt.Sprintf("%s, %d steps", s.Sampler.Method, s.Sampler.Steps)
-}
-
-// conclusion is that of a table of sets.
-func (s SampledSuite) conclusion(id, title, caption string, sets []sampledSet) conclusion {
-	of := conclusion{id: id, title: title, caption: caption, datasets: s.Datasets}
-	var sizes []string
-	for _, set := range sets {
-		of.inputs = append(of.inputs, set.trained, set.scores)
-		sizes = append(sizes, fmt.Sprintf("%d × %d", s.Seeds, set.setting.Samples))
-	}
-	of.drawn = map[string]string{"sampler": s.sampler(), "features": s.Reference.Network.Title(), "n": strings.Join(slices.Compact(sizes), ", ") + " images a row"}
-	return of
 }

@@ -97,15 +97,22 @@ func (g *generator) close() {
 	}
 }
 
-// sample returns count guided images, from the store if they are there.
-func (g *generator) sample(ctx context.Context, store *track.Store, guide Guide, count int, seed uint64) (track.Result[Samples], error) {
-	config := SampleConfig{
+// set is count guided images.
+func (g *generator) set(guide Guide, count int, seed uint64) SampleConfig {
+	c := SampleConfig{
 		Network: g.config.Network, Chain: g.config.Chain, Sampler: g.sampler,
 		Guide: guide, Count: count, Batch: g.batch, Seed: seed,
 	}
+	if c.Network.Attributes {
+		c.Dataset = g.config.Dataset
+	}
+	return c
+}
+
+// sample returns count guided images, from the store if they are there.
+func (g *generator) sample(ctx context.Context, store *track.Store, guide Guide, count int, seed uint64) (track.Result[Samples], error) {
 	inputs := []track.Input{g.trained}
 	if g.config.Network.Attributes {
-		config.Dataset = g.config.Dataset
 		var err error
 		if inputs, err = g.config.data(inputs...); err != nil {
 			return track.Result[Samples]{}, err
@@ -118,7 +125,7 @@ func (g *generator) sample(ctx context.Context, store *track.Store, guide Guide,
 		inputs = append(inputs, g.classifier.trained)
 	}
 	stage := track.Stage[SampleConfig, Samples]{Name: "joint/sample", Version: 2, Run: g.run}
-	return track.Do(ctx, store, stage, config, inputs...)
+	return track.Do(ctx, store, stage, g.set(guide, count, seed), inputs...)
 }
 
 func (g *generator) run(ctx context.Context, job *track.Job, c SampleConfig) (Samples, error) {

@@ -3,6 +3,7 @@ package joint
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"noisebook/pkg/augment"
 	"noisebook/pkg/claim"
@@ -145,7 +146,7 @@ func AuthorsCode(c ModelConfig) ModelConfig {
 	return c
 }
 
-// model is the model of fig4, fig5, fig8 and fig9 at a tier.
+// model is the model of fig4, fig5 and fig6 at a tier.
 func model(t tier.Tier) ModelConfig {
 	if t == tier.Paper {
 		return CIFAR10()
@@ -218,17 +219,29 @@ func stamp[R any](result track.Result[R], c ModelConfig, t tier.Tier, trained Tr
 	return caption
 }
 
-// reportProvenance is what a verdict file says of its making.
-func reportProvenance[R any](result track.Result[R], trained TrainedModel, reference *Reference) map[string]string {
-	p := map[string]string{
+// runProvenance is what a verdict file says of the run that made it.
+func runProvenance[R any](result track.Result[R]) map[string]string {
+	return map[string]string{
 		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"),
-		"parameters": fmt.Sprint(trained.Parameters),
 	}
+}
+
+// networkProvenance is what a verdict file says of a model and of the LeNet
+// beside it, which may be nil.
+func networkProvenance(trained TrainedModel, reference *Reference) map[string]string {
+	p := map[string]string{"parameters": fmt.Sprint(trained.Parameters)}
 	if trained.TestImages > 0 {
 		p["test_accuracy"] = fmt.Sprintf("%.4f", trained.Accuracy)
 	}
 	if reference != nil {
 		p["feature_network_accuracy"] = fmt.Sprintf("%.4f", reference.Accuracy)
 	}
+	return p
+}
+
+// reportProvenance is what a verdict file on one model says of its making.
+func reportProvenance[R any](result track.Result[R], trained TrainedModel, reference *Reference) map[string]string {
+	p := runProvenance(result)
+	maps.Copy(p, networkProvenance(trained, reference))
 	return p
 }

@@ -144,10 +144,25 @@ func TestRefusedOverrides(t *testing.T) {
 		{alphaSweepID, "batch=0", "batch is 0"},
 		{alphaSweepID, "seeds=0", "seeds is 0"},
 		{alphaSweepID, "alphas=", "alphas is empty"},
+		{alphaSamplesID, "alphas=", "alphas is empty"},
 		{alphaSamplesID, "classes=10", "0 to 9"},
+		{alphaSamplesID, "classes=1,2", "name one"},
 		{alphaSamplesID, "columns=0", "columns is 0"},
-		{alphaSamplesID, "columns=21", "200 samples have only 20 of a class"},
-		{samplesByClassID, "alphas=", "alphas is empty"},
+		{alphaSamplesID, "columns=21", "200 samples of fashion-mnist have only 20 of a class"},
+		{samplesByClassID, "alphas=3", "alpha"},
+		{samplesByClassID, "classes=", "classes is empty"},
+		{samplesByClassID, "classes=9,10", "classes has 10: it must be in 0 to 9 on fashion-mnist"},
+		{samplesByClassID, "columns=0", "columns is 0"},
+		{samplesByClassID, "columns=21", "200 samples of fashion-mnist have only 20 of a class"},
+		{samplesByClassID, "datasets=celeba", "celeba has attributes"},
+		{samplesByClassID, "datasets=cifar-100", "200 samples of cifar-100 have only 2 of a class"},
+		{samplesByClassID, "seeds=2", "seed"},
+		{unconditionalID, "datasets=", "datasets is empty"},
+		{unconditionalID, "datasets=mnist,mnist", "mnist twice"},
+		{unconditionalID, "datasets=cifar-11", "cifar-1"},
+		{unconditionalID, "rows=0", "rows is 0"},
+		{unconditionalID, "columns=-1", "columns is -1"},
+		{unconditionalID, "rows=21", "fashion-mnist has 200 samples"},
 		{alphaSweepID, "reference.network=vgg", "use lenet or inception"},
 		{alphaSweepID, "reference.images=-1", "images is -1"},
 		{generationID, "alpha=0", "alpha is 0"},
@@ -220,32 +235,12 @@ func TestPaperTierIsTheAuthorsSetting(t *testing.T) {
 	}
 }
 
-// Below the paper's tier the artifacts of Algorithm 1 train one model, measure
-// with one network and can share every set of samples.
+// The artifacts of Algorithm 1 on one dataset train one model, measure with one
+// network and can share every set of samples.
 func TestArtifactsShareTheModel(t *testing.T) {
-	for _, at := range []tier.Tier{tier.Smoke, tier.Quick, tier.CPU} {
-		want := AlphaSweep(at).Setup
-		for id, got := range map[string]Setup{
-			alphaSamplesID: AlphaSamples(at).Setup, samplesByClassID: SamplesByClass(at).Setup,
-		} {
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("%s at tier %s has another setup than %s", id, at, alphaSweepID)
-			}
-		}
-	}
-}
-
-// Unguided samples are of the clean-only model at every tier, as the paper's
-// are; all else is as for the other artifacts.
-func TestUnconditionalSamplesAreOfTheCleanModel(t *testing.T) {
 	for _, at := range tier.All() {
-		want := AlphaSweep(at).Setup
-		if want.Model.Objective.Noisy == joint.NoisyNone {
-			t.Errorf("%s at tier %s has no noisy classifiers, which Algorithm 1 needs", alphaSweepID, at)
-		}
-		want.Model.Objective.Noisy = joint.NoisyNone
-		if got := Unconditional(at).Setup; !reflect.DeepEqual(got, want) {
-			t.Errorf("tier %s: %+v, want %+v", at, got, want)
+		if got, want := AlphaSamples(at).Setup, AlphaSweep(at).Setup; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s at tier %s has another setup than %s", alphaSamplesID, at, alphaSweepID)
 		}
 	}
 }

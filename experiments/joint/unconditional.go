@@ -3,74 +3,87 @@ package joint
 import (
 	"context"
 	"fmt"
+	"image"
 
 	"noisebook/experiments"
 	"noisebook/pkg/claim"
+	"noisebook/pkg/data"
 	"noisebook/pkg/table"
 	"noisebook/pkg/tier"
 	"noisebook/pkg/track"
 )
 
 // UnconditionalConfig is fig9: samples without guidance.
-type UnconditionalConfig struct{ GridConfig }
+type UnconditionalConfig struct {
+	GridsConfig
+	Rows int `json:"rows"` // of a grid
+}
 
 const unconditionalID = "joint/samples"
 
-// Unconditional is fig9 at a tier: the joint model of clean-only training, as
-// for tab2, whose samples it shows.
+// Unconditional is fig9 at a tier: sets of the joint model of clean-only training
+// that tab2 measures.
 func Unconditional(t tier.Tier) UnconditionalConfig {
-	c := UnconditionalConfig{GridConfig{Setup: setup(t), Alphas: []float64{0}, Columns: choose(t, 4, 10, 12, 10)}}
-	c.Model = c.Model.Joint()
-	return c
+	grey := []string{"fashion-mnist"}
+	suite := sampledSuite(t, choose(t, grey, grey, []string{"fashion-mnist", "cifar10-jpeg"}, []string{"cifar-10", "cifar-100", "celeba"})...)
+	return UnconditionalConfig{
+		GridsConfig: GridsConfig{SampledSuite: suite, Columns: choose(t, 4, 10, 12, 10)},
+		Rows:        choose(t, 2, 6, 6, 10),
+	}
 }
 
 // Validate says what is wrong, by field.
 func (c UnconditionalConfig) Validate() error {
-	if err := c.GridConfig.Validate(); err != nil {
+	if err := c.SampledSuite.Validate(); err != nil {
 		return err
 	}
-	switch {
-	case len(c.Alphas) != 1 || c.Alphas[0] != 0:
-		return fmt.Errorf("alphas is %v: unconditional samples have 0 alone; see joint/alpha-samples", c.Alphas)
-	case len(c.Classes) > 0:
-		return fmt.Errorf("classes is %v: unconditional samples have none; see joint/samples-by-class", c.Classes)
+	if c.Rows < 1 || c.Columns < 1 {
+		return fmt.Errorf("rows is %d and columns is %d: both must be at least 1", c.Rows, c.Columns)
+	}
+	for _, name := range c.Datasets {
+		m, err := c.Model(name)
+		if err != nil {
+			return fmt.Errorf("datasets: %w", err)
+		}
+		if count := c.count(m); c.Rows*c.Columns > count {
+			return fmt.Errorf("rows is %d and columns is %d: %s has %d samples", c.Rows, c.Columns, name, count)
+		}
 	}
 	return nil
 }
 
-// Run samples, measures, draws and judges.
-func (c UnconditionalConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
-	return grid{
-		GridConfig: c.GridConfig, id: unconditionalID, blocks: choose(c.Tier, 2, 6, 6, 10),
-		title: "Unconditional samples of the joint model",
-		text:  fmt.Sprintf("The first samples of sampling seed %d, not picked.", c.Seed),
-		judge: c.judge,
-	}.run(ctx, store)
+func (c UnconditionalConfig) samplings(m ModelConfig) []sampling {
+	return samplings(m, 0, 0, methodJoint)
 }
 
-// judge sets the picture's set beside tab2's numbers of the joint model, if the
-// paper has any for its dataset.
-func (c UnconditionalConfig) judge(t table.Table) []claim.Judgement {
-	dataset, err := paperDataset(c.Model.Dataset)
+// Run samples, measures, draws and judges.
+func (c UnconditionalConfig) Run(ctx context.Context, store *track.Store) (experiments.Outcome, error) {
+	sets, err := c.sample(ctx, store, []uint64{c.Seed}, c.samplings)
 	if err != nil {
-		return nil
+		return experiments.Outcome{}, err
 	}
-	beside := comparison{artifact: "tab2", at: c.Tier}
-	for _, m := range []struct {
-		column, metric string
-		scale          float64
-	}{{"fid", "fid", 1}, {"precision", "precision_pct", 100}, {"recall", "recall_pct", 100}} {
-		values, err := t.Floats(m.column)
-		if err != nil || len(values) == 0 {
-			continue
+	t := table.New("dataset", "samples", "precision", "recall", "fid")
+	for _, set := range sets {
+		s := set.scores.Value
+		if err := t.Append(set.model.Dataset, set.setting.Samples, s.Precision, s.Recall, s.FID); err != nil {
+			return experiments.Outcome{}, err
 		}
-		beside.measured = append(beside.measured, measurement{
-			Dataset: dataset, Method: methodJoint, Metric: m.metric, Value: m.scale * values[0], Setting: c.setting(),
-		})
 	}
-	judgements, err := beside.judge()
-	if err != nil {
-		return nil
-	}
-	return judgements
+	return showGrids(ctx, store, grids{
+		GridsConfig: c.GridsConfig, id: unconditionalID, sets: sets, table: t,
+		title:   "Unconditional samples of the joint model",
+		caption: fmt.Sprintf("The first samples of sampling seed %d, not picked.", c.Seed),
+		images: func(_ sampledSet, all data.Split) (shown []image.Image, labels []string, err error) {
+			for i := range c.Rows * c.Columns {
+				shown = append(shown, all.Image(i))
+			}
+			return shown, nil, nil
+		},
+		judge: c.judge,
+	}, c)
+}
+
+// judge sets a set beside tab2's numbers of the joint model, if the paper has any for its dataset.
+func (c UnconditionalConfig) judge(set sampledSet, _ table.Table) ([]claim.Judgement, error) {
+	return comparison{artifact: "tab2", at: c.Tier, measured: generationMeasures([]sampledSet{set})}.judge()
 }

@@ -17,9 +17,10 @@
 //
 // **The claim.** A joint model still makes good unconditional samples. The paper's figure shows CIFAR-10, CIFAR-100 and CelebA; its table 2 has the
 // numbers. Without guidance the joint model has a somewhat higher FID there than the same network trained for diffusion alone,
-// except on CIFAR-100: the second job costs a little. Tier paper of this notebook makes the CIFAR-10 part.
+// except on CIFAR-100: the second job costs a little. Tier paper makes all three, a figure each. Tier cpu has Fashion-MNIST and the JPEG variant
+// of CIFAR-10, smoke and quick Fashion-MNIST alone.
 //
-// **How to read the picture.** These are the first samples of the seed, none left out. Look for variety first (are there shoes, bags, shirts, trousers?),
+// **How to read the picture.** These are the first samples of the seed, none left out, of the very sets that `generation.ipynb` measures. Look for variety first (are there shoes, bags, shirts, trousers?),
 // then for symmetry: a network that only learned texture draws two different sleeves.
 
 // %% tags=["parameters"]
@@ -36,7 +37,8 @@ var tier = notebook.Tier()
 var changes = []string{
 	// "sampler.steps=100",        // more of the chain's 500 steps
 	// "sampler.method=ddim",      // no fresh noise on the way
-	// "model.objective.noisy=add", // with noisy classifiers, as for Algorithm 1
+	// "datasets=cifar10-jpeg",    // colour, at any tier
+	// "rows=10",
 	// "seed=1",
 }
 
@@ -61,9 +63,9 @@ notebook.Show(outcome)
 // %% [markdown]
 // ## Reading the verdicts
 //
-// The paper's numbers are beside ours, and yet the verdict is *not comparable*. That is not modesty: a Fréchet distance
+// The paper's numbers of each dataset are beside ours, and yet the verdict is *not comparable*. That is not modesty: a Fréchet distance
 // in the features of a LeNet is on another scale than one in Inception features, and it depends on the number of
-// samples. Two such numbers must not be subtracted.
+// samples. Two such numbers must not be subtracted, and nor must those of two datasets, each of which has a LeNet of its own.
 
 // %%
 import (
@@ -73,13 +75,13 @@ import (
 //gonb:%%
 defer notebook.Catch()
 result := notebook.Newest("joint/samples", tier)
-notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "The whole set of samples, run " + result.Run})
+notebook.Show(notebook.Captioned{Table: result.Value.Table, Caption: "The whole set of samples of each dataset, run " + result.Run})
 
 // %% [markdown]
 // ## Try it yourself
 //
 // - **Steps.** `sampler.steps=5`, `10`, `25`, `100`: where do you stop seeing a difference, and where does `fid`?
 // - **Fresh noise or none.** Give `sampler.method=ddim` 10 steps, and ancestral sampling 10 steps.
-// - **What does the second job cost?** Set `model.objective.class_scale=0` and train a model that only denoises.
+// - **What does the second job cost?** Set `grey.objective.class_scale=0` and train a model that only denoises.
 //
 // From a terminal: `bin/noisebook run joint/samples --tier quick --set sampler.steps=100`.
