@@ -136,7 +136,7 @@ func (s *Stepper) step(state *state, in *inputs) (map[string]float64, error) {
 	}
 	values := make(map[string]float64, len(s.terms)+1)
 	for i, name := range s.terms {
-		values[name] = float64(reported[i])
+		values[name] = float64(reported[i]) + 0 // a term without weight is −0 in the graph, and 0 here
 	}
 	if busy, ok := s.meter.busy(); ok {
 		values[EngineBusy] = busy
