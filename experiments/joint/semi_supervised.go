@@ -38,12 +38,8 @@ func SemiSupervised(t tier.Tier) SemiSupervisedConfig {
 	p := headProbe(t)
 	p.Seeds, p.Images = 1, choose(t, p.Images, 0, 0, 0) // a probe for each drawing of labels
 	p.Train.Batch = choose(t, 16, 64, 64, 256)          // below the fewest labels
-	s := smaller(t, choose(t, some, some, some, []string{"svhn", "cifar-10", "cifar-100"})...)
-	for _, m := range []*ModelConfig{&s.Grey, &s.Colour, &s.Large} { // at tier cpu the buffer fills 75 times with 5 % of the labels
-		m.Train.Steps = choose(t, m.Train.Steps, m.Train.Steps, 1500, m.Train.Steps)
-	}
 	return SemiSupervisedConfig{
-		Suite:       s,
+		Suite:       smaller(t, choose(t, some, some, some, []string{"svhn", "cifar-10", "cifar-100"})...),
 		Shares:      choose(t, []float64{1, 0.1}, []float64{1, 0.1, 0.01}, all, []float64{1, 0.05, 0.01}),
 		SharesOf100: all,
 		Seeds:       choose(t, 1, 1, 3, 3),

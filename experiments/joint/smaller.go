@@ -26,7 +26,7 @@ func smaller(t tier.Tier, datasets ...string) Suite {
 		// Of few labels the buffer fills but once in 1/share steps, so that at equal
 		// work many small steps teach the head more than few large ones.
 		u.Width, u.NormGroups = choose(t, 8, 16, 16, 0), 4
-		c.Batch, c.Steps, c.Warmup = 16, choose(t, 3, 400, 750, 0), choose(t, 1, 40, 50, 0)
+		c.Batch, c.Steps, c.Warmup = 16, choose(t, 3, 400, 1500, 0), choose(t, 1, 40, 50, 0)
 		c.EMADecay = choose(t, 0.9, 0.98, 0.99, 0)
 	}
 	return s
