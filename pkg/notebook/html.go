@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"noisebook/pkg/claim"
+	"noisebook/pkg/table"
 )
 
 // maximumRows is how many rows of a table are shown; the first and last halves.
@@ -23,22 +24,24 @@ const (
 	noteStyle   = "color:#666666;font-size:85%"
 )
 
+// longCell is from how many characters on a cell is text that needs room.
+const longCell = 40
+
 func tableHTML(t Captioned) string {
 	var out strings.Builder
+	t, same := withoutConstants(t)
 	out.WriteString("<table>")
-	if t.Caption != "" {
-		fmt.Fprintf(&out, `<caption style="text-align:left">%s</caption>`, html.EscapeString(t.Caption))
-	}
-	numeric := numericColumns(t)
-	style := func(column int) string {
-		if numeric[column] {
-			return numberStyle
+	if t.Caption != "" || same != "" {
+		fmt.Fprintf(&out, `<caption style="text-align:left">%s`, html.EscapeString(t.Caption))
+		if same != "" {
+			fmt.Fprintf(&out, `<div style="%s">%s</div>`, noteStyle, html.EscapeString(same))
 		}
-		return cellStyle
+		out.WriteString("</caption>")
 	}
+	styles := columnStyles(t)
 	out.WriteString("<thead><tr>")
 	for i, name := range t.Table.Columns {
-		fmt.Fprintf(&out, `<th style="%s">%s</th>`, style(i), html.EscapeString(name))
+		fmt.Fprintf(&out, `<th style="%s">%s</th>`, styles[i], html.EscapeString(name))
 	}
 	out.WriteString("</tr></thead><tbody>")
 	rows, hidden := shownRows(t.Table.Rows)
@@ -48,7 +51,7 @@ func tableHTML(t Captioned) string {
 		}
 		out.WriteString("<tr>")
 		for column, cell := range row {
-			fmt.Fprintf(&out, `<td style="%s">%s</td>`, style(column), html.EscapeString(shorten(cell)))
+			fmt.Fprintf(&out, `<td style="%s">%s</td>`, styles[column], html.EscapeString(shorten(cell)))
 		}
 		out.WriteString("</tr>")
 	}
@@ -58,8 +61,11 @@ func tableHTML(t Captioned) string {
 
 func tableText(t Captioned) string {
 	var out strings.Builder
-	if t.Caption != "" {
-		fmt.Fprintln(&out, t.Caption)
+	t, same := withoutConstants(t)
+	for _, line := range []string{t.Caption, same} {
+		if line != "" {
+			fmt.Fprintln(&out, line)
+		}
 	}
 	rows, hidden := shownRows(t.Table.Rows)
 	grid := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
@@ -76,6 +82,60 @@ func tableText(t Captioned) string {
 	}
 	grid.Flush() // into a strings.Builder, which cannot fail
 	return strings.TrimRight(out.String(), "\n")
+}
+
+// withoutConstants takes the columns out of a table that have one value in all of
+// several rows, and says them once: "in every row: dataset CIFAR-10, seed 1".
+func withoutConstants(t Captioned) (Captioned, string) {
+	const several = 4
+	if t.Table.Len() < several {
+		return t, ""
+	}
+	var kept []int
+	var same []string
+	for column, name := range t.Table.Columns {
+		first := t.Table.Rows[0][column]
+		if slices.ContainsFunc(t.Table.Rows, func(row []string) bool { return row[column] != first }) {
+			kept = append(kept, column)
+		} else if first != "" {
+			same = append(same, name+" "+shorten(first))
+		}
+	}
+	if len(kept) == len(t.Table.Columns) || len(kept) == 0 {
+		return t, ""
+	}
+	pick := func(row []string) []string {
+		picked := make([]string, len(kept))
+		for i, column := range kept {
+			picked[i] = row[column]
+		}
+		return picked
+	}
+	varying := table.New(pick(t.Table.Columns)...)
+	for _, row := range t.Table.Rows {
+		varying.Rows = append(varying.Rows, pick(row))
+	}
+	t.Table = varying
+	if len(same) == 0 { // all of them empty
+		return t, ""
+	}
+	return t, "in every row: " + strings.Join(same, ", ")
+}
+
+// columnStyles set numbers right, and give long text room between them.
+func columnStyles(t Captioned) []string {
+	styles := make([]string, len(t.Table.Columns))
+	for column, numeric := range numericColumns(t) {
+		switch {
+		case numeric:
+			styles[column] = numberStyle
+		case slices.ContainsFunc(t.Table.Rows, func(row []string) bool { return len(row[column]) >= longCell }):
+			styles[column] = cellStyle + ";min-width:20em"
+		default:
+			styles[column] = cellStyle
+		}
+	}
+	return styles
 }
 
 // writeTabbed writes a row for a tabwriter; a cell's own tabs and line breaks

@@ -169,6 +169,31 @@ func TestAReasonSharedBySuccessiveRowsIsShownOnce(t *testing.T) {
 	}
 }
 
+func TestWhatEveryRowHasIsSaidOnce(t *testing.T) {
+	rows := table.New("source", "method", "note", "value")
+	for i, method := range []string{"a", "b", "c", "d"} {
+		if err := rows.Append("here", method, "", i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const line = "in every row: source here"
+	for name, shown := range map[string]string{"html": tableHTML(Captioned{Table: rows}), "text": tableText(Captioned{Table: rows})} {
+		if !strings.Contains(shown, line) || strings.Contains(shown, "note") || strings.Count(shown, "here") != 1 || !strings.Contains(shown, "method") {
+			t.Errorf("%s: %s", name, shown)
+		}
+	}
+	few := rows
+	few.Rows = rows.Rows[:3]
+	if shown := tableText(Captioned{Table: few}); strings.Contains(shown, line) {
+		t.Errorf("three rows:\n%s", shown)
+	}
+	alike := table.New("a", "b")
+	alike.Rows = slices.Repeat([][]string{{"1", "2"}}, 5)
+	if shown := tableText(Captioned{Table: alike}); !strings.Contains(shown, "a  b") {
+		t.Errorf("a table of equal rows has lost its columns:\n%s", shown)
+	}
+}
+
 func TestLongTablesAreCutInTheMiddle(t *testing.T) {
 	tidy := table.New("i")
 	for i := range 1000 {
