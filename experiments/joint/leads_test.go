@@ -3,6 +3,8 @@ package joint
 import (
 	"math"
 	"testing"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 func TestLeadsThatAreTooClose(t *testing.T) {
@@ -37,15 +39,26 @@ func TestLeadsThatAreTooClose(t *testing.T) {
 }
 
 func TestALeadIsBetweenMeans(t *testing.T) {
-	c := cell{keys: []string{"here"}, values: map[string][]float64{"a": {1, 2, 3}, "b": {0.5}}}
-	got, err := c.lead("a", c, "b")
-	if want := 2 / math.Sqrt(3); err != nil || got.points != 1.5 || math.Abs(got.doubt-want) > 1e-12 { // sd 1, three seeds
-		t.Errorf("%+v, %v; want 1.5 ± %g", got, err, want)
+	c := cell{
+		keys:   []string{"here"},
+		values: map[string][]float64{"a": {1, 2, 3}, "b": {0.5}, "like a": {0, 1.5, 2}, "by other seeds": {0, 1.5, 2}},
+		seeds:  map[string][]string{"a": {"1", "2", "3"}, "b": {"1"}, "like a": {"1", "2", "3"}, "by other seeds": {"4", "5", "6"}},
+	}
+	of := func(values ...float64) float64 { return stat.Variance(values, nil) / 3 }
+	for lower, want := range map[string]lead{
+		"b":              {1.5, 2 * math.Sqrt(of(1, 2, 3)), "2.0 against 0.5"},
+		"like a":         {5.0 / 6, 2 * math.Sqrt(of(1, 0.5, 1)), "2.0 against 1.2"},
+		"by other seeds": {5.0 / 6, 2 * math.Sqrt(of(1, 2, 3)+of(0, 1.5, 2)), "2.0 against 1.2"},
+	} {
+		got, err := c.lead("a", c, lower)
+		if err != nil || math.Abs(got.points-want.points) > 1e-12 || math.Abs(got.doubt-want.doubt) > 1e-12 || got.detail != want.detail {
+			t.Errorf("over %s: %+v, %v; want %+v", lower, got, err, want)
+		}
 	}
 	if _, err := c.lead("a", c, "none"); err == nil {
 		t.Error("a method without rows has a mean")
 	}
-	if gain := got.over(lead{0.5, 1, ""}, "x"); gain.points != 1 || math.Abs(gain.doubt-math.Sqrt(4.0/3+1)) > 1e-12 {
+	if gain := (lead{1.5, 2, ""}).over(lead{0.5, 1, ""}, "x"); gain.points != 1 || math.Abs(gain.doubt-math.Sqrt(5)) > 1e-12 {
 		t.Errorf("%+v", gain)
 	}
 }

@@ -5,16 +5,18 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
 	"noisebook/pkg/table"
 )
 
 // cell is what a comparison holds in one place, the values of some columns: each
-// method's values, one a seed.
+// method's values and the seeds that they are of.
 type cell struct {
 	keys   []string
 	values map[string][]float64
+	seeds  map[string][]string
 }
 
 // ourCells gathers our own rows of a comparison's table by the values of some
@@ -29,6 +31,10 @@ func ourCells(t table.Table, columns ...string) ([]cell, error) {
 		return nil, err
 	}
 	methods, err := t.Strings("method")
+	if err != nil {
+		return nil, err
+	}
+	seeds, err := t.Strings("seed")
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +56,10 @@ func ourCells(t table.Table, columns ...string) ([]cell, error) {
 		i := slices.IndexFunc(out, func(c cell) bool { return slices.Equal(c.keys, keys[row]) })
 		if i < 0 {
 			i = len(out)
-			out = append(out, cell{keys: keys[row], values: map[string][]float64{}})
+			out = append(out, cell{keys: keys[row], values: map[string][]float64{}, seeds: map[string][]string{}})
 		}
 		out[i].values[methods[row]] = append(out[i].values[methods[row]], value)
+		out[i].seeds[methods[row]] = append(out[i].seeds[methods[row]], seeds[row])
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("the table has no rows of ours")
@@ -73,12 +80,23 @@ func (c cell) mean(method string) (mean, variance float64, err error) {
 	}
 }
 
-// lead is by how much a method's mean lies above another's, which may be of another cell.
+// lead is by how much a method's mean lies above another's, which may be of another
+// cell. Its doubt is that of the differences, seed by seed, where both have the same
+// seeds: these share the labelled images, and what is adapted its first training.
 func (c cell) lead(higher string, other cell, lower string) (lead, error) {
 	above, ofAbove, err := c.mean(higher)
 	if err != nil {
 		return lead{}, err
 	}
 	below, ofBelow, err := other.mean(lower)
-	return lead{points: above - below, doubt: 2 * math.Sqrt(ofAbove+ofBelow), detail: fmt.Sprintf("%.1f against %.1f", above, below)}, err
+	if err != nil {
+		return lead{}, err
+	}
+	variance := ofAbove + ofBelow
+	if n := len(c.values[higher]); n > 1 && slices.Equal(c.seeds[higher], other.seeds[lower]) {
+		differences := make([]float64, n)
+		floats.SubTo(differences, c.values[higher], other.values[lower])
+		variance = stat.Variance(differences, nil) / float64(n)
+	}
+	return lead{points: above - below, doubt: 2 * math.Sqrt(variance), detail: fmt.Sprintf("%.1f against %.1f", above, below)}, nil
 }
