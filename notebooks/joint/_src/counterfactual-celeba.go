@@ -24,7 +24,7 @@
 // pullover with an open front. A stand-in cannot meet the paper's faces, but it can show whether the method does what is said of it.
 //
 // **How to read the picture.** Four rows a direction. The last is original − counterfactual: red went darker, blue went brighter, grey stayed. The columns are the first images of
-// the test set that the model classifies right, not the prettiest. The second figure has what pictures cannot show: how often the decision flips, for the model itself and for a
+// the test set that the model classifies right, not the prettiest; the paper's are drawn at random, and whether its model is right on them it does not say. The second figure has what pictures cannot show: how often the decision flips, for the model itself and for a
 // classifier that had no part in it, and how much that takes. Look at the controls first. At $\alpha = 0$ the image is noised and denoised, nothing more. At a
 // negative $\alpha$ it is pushed the wrong way.
 
