@@ -84,7 +84,7 @@ notebook.Show(outcome)
 //
 // **What tier cpu finds.** Conditional sampling has by far the lowest FID on both datasets, 37 against 76 and more on Fashion-MNIST and 26 against 35 and more on CIFAR-10's JPEG variant, and it shows its target in 86 and
 // 44 % of the images. Without guidance the joint model draws worse than the DDGM on Fashion-MNIST, as in the paper; on colour images, after 400 steps, the two are level (34.6 and 36.8, with
-// deviations of 3), so that claim fails there. Classifier guidance at scale 1 does little: 33 and 13 % of its images show the target, and the FID does not fall.
+// deviations of 3), and the table cannot tell. Classifier guidance at scale 1 does little: 33 and 13 % of its images show the target, and the FID does not fall.
 
 // %%
 import (

@@ -60,7 +60,7 @@ notebook.Show(outcome)
 // As in `joint-models.ipynb`, a comparison with quoted numbers is judged only in the paper's setting. What can be judged anywhere is the price of the second job *within* our run: the DDGM is the same network, trained
 // on the same images for as many steps, without the classifier's term.
 //
-// **What tier cpu finds.** No price: the joint model's FID is 34.6 and the DDGM's 36.8, with deviations of 3 over sampling seeds, and so the claim that the DDGM is ahead fails. After 400 steps both draw
+// **What tier cpu finds.** No price that could be told: the joint model's FID is 34.6 and the DDGM's 36.8, with deviations of 3 over sampling seeds. After 400 steps both draw
 // coloured clouds. On Fashion-MNIST, which has three times the steps, `generation.ipynb` finds the price that the paper tells of: 108 against 76. So it is too little training, not an error.
 
 // %%
