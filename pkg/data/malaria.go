@@ -109,7 +109,7 @@ func decodeMalaria200(ctx context.Context, description Description, files map[st
 	pictures, err := tarPictures(archive.content, func(name string) (int, error) {
 		class, known := classes[path.Base(name)]
 		if !known {
-			return 0, fmt.Errorf("%s is in no list of cells", name)
+			return 0, fmt.Errorf("%q is in no list of cells", name)
 		}
 		return class, nil
 	})
@@ -131,7 +131,7 @@ func addCellNames(file foundFile, class int, classes map[string]int) error {
 	}
 	for _, name := range names {
 		if other, have := classes[name]; have && other != class {
-			return fmt.Errorf("%s is in the lists of both classes", name)
+			return fmt.Errorf("%q is in the lists of both classes", name)
 		}
 		classes[name] = class
 	}
