@@ -2,7 +2,6 @@ package joint
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -44,9 +43,7 @@ func conclude[C any](ctx context.Context, store *track.Store, of conclusion, c c
 	if err != nil {
 		return o, err
 	}
-	provenance := map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(c.at), "data": ours.Dataset}
-	maps.Copy(provenance, of.drawn)
-	if o.Figures, err = of.figures(o.Table, c, provenance); err != nil {
+	if o.Figures, err = of.figures(o.Table, c, drawnOf(result, c.at, ours.Dataset, of.drawn)); err != nil {
 		return o, err
 	}
 	o.Report.Judgements, err = of.judge(o.Table, c)

@@ -21,9 +21,9 @@ import (
 // outcome draws a figure of images for each dataset and one of the table, and judges.
 func (x explanations) outcome(store *track.Store, result track.Result[tableResult], datasets []explainedDataset) (experiments.Outcome, error) {
 	setting, counts := x.setting(datasets)
-	o, err := tabled(x.id, x.Tier, result, setting, map[string]string{
-		"run": result.Run, "commit": result.Provenance.ShortCommit(), "computed": result.Finished.UTC().Format("2006-01-02 15:04 UTC"), "images": counts,
-	})
+	provenance := runProvenance(result)
+	provenance["images"] = counts
+	o, err := tabled(x.id, x.Tier, result, setting, provenance)
 	if err != nil {
 		return o, err
 	}
@@ -34,10 +34,9 @@ func (x explanations) outcome(store *track.Store, result track.Result[tableResul
 		}
 		o.Figures = append(o.Figures, experiments.NamedFigure{Name: figureName(x.id, i, d.model.Dataset), Figure: drawn})
 	}
-	rates, err := x.drawRates(o.Table, map[string]string{
-		"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(x.Tier), "data": setting.Dataset,
+	rates, err := x.drawRates(o.Table, drawnOf(result, x.Tier, setting.Dataset, map[string]string{
 		"n": fmt.Sprintf("%d × %s", x.Seeds, counts), "model": setting.Model,
-	})
+	}))
 	if err != nil {
 		return o, err
 	}

@@ -209,13 +209,19 @@ func describe(c ModelConfig) string {
 
 // stamp is the provenance drawn below a figure.
 func stamp[R any](result track.Result[R], c ModelConfig, t tier.Tier, trained TrainedModel, n, features string) map[string]string {
-	caption := map[string]string{
-		"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(t), "data": c.Dataset,
+	caption := drawnOf(result, t, c.Dataset, map[string]string{
 		"n": n, "training seed": fmt.Sprint(c.Train.Seed), "model": fmt.Sprintf("%s, %d parameters", describe(c), trained.Parameters),
-	}
+	})
 	if features != "" {
 		caption["features"] = features
 	}
+	return caption
+}
+
+// drawnOf is what every figure says of its run, and what this one adds.
+func drawnOf[R any](result track.Result[R], t tier.Tier, dataset string, further map[string]string) map[string]string {
+	caption := map[string]string{"run": result.Run, "commit": result.Provenance.ShortCommit(), "tier": string(t), "data": dataset}
+	maps.Copy(caption, further)
 	return caption
 }
 
