@@ -90,7 +90,7 @@ func colour(t tier.Tier) ModelConfig {
 	}
 	c := small(CIFAR10(), t)
 	c.Chain.Timesteps = 500 // as the grey one: a chain that 20 steps can follow
-	c.Train.Steps = choose(t, 3, 300, 400, 0)
+	c.Train.Steps = choose(t, 3, 300, 2000, 0)
 	return c
 }
 

@@ -164,7 +164,7 @@ func small(c ModelConfig, t tier.Tier) ModelConfig {
 	c.Network.HeadDropout, c.Augment = 0.2, augment.Config{}
 	c.Objective.ClassScale = 0.02
 	c.Train = train.Config{
-		Steps: choose(t, 3, 500, 1200, 0), Batch: choose(t, 16, 32, 32, 0),
+		Steps: choose(t, 3, 500, 3600, 0), Batch: choose(t, 16, 32, 32, 0),
 		LearningRate: 1e-3, Warmup: choose(t, 1, 50, 100, 0), CosineDecay: true, ClipNorm: 1,
 		EMADecay: choose(t, 0.9, 0.99, 0.995, 0), Seed: 1,
 	}
