@@ -65,8 +65,8 @@ notebook.Show(outcome)
 // classes: of each row it must take more than half as many for the row's class as it gets right of the test images. On
 // Fashion-MNIST that is somewhat below half of the row. The table has its opinion by dataset and class.
 //
-// **What tier cpu finds.** Every row shows its class: sneakers and sandals in 60 %, all others in 78 to 98 % of the images. Look at the rows, too: sandals and trousers are often unfinished. A longer training
-// (`grey.train.steps=4000`) draws them cleanly.
+// **What tier cpu finds.** Every row shows its class: shirts in 88 %, all others in 95 % or more, which is more than the LeNet gets right of the test images (86 %). Guidance draws what is typical. Look at the rows, too: sandals
+// are the least finished, and some have the heel of one shoe and the strap of another. A third of the training (`grey.train.steps=1200`) leaves sandals and sneakers at 60 %.
 
 // %%
 import (
