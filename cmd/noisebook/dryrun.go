@@ -62,13 +62,11 @@ func (d dryRun) run(cmd *cobra.Command, name string, options runOptions) error {
 		asked[i] = modelsOf{artifact, models}
 	}
 	dry, err := d.plan(cmd, asked, options)
+	if d.publish && len(dry) > 0 {
+		err = errors.Join(err, publishDryRuns(cmd, dry))
+	}
 	if err != nil {
 		return err
-	}
-	if d.publish {
-		if err := publishDryRuns(cmd, dry); err != nil {
-			return err
-		}
 	}
 	return d.print(cmd, dry)
 }
@@ -88,7 +86,8 @@ func (d dryRun) only(id string, models []experiments.Model) ([]experiments.Model
 	return nil, fmt.Errorf("%s has no model %q: it trains %s", id, d.model, strings.Join(names, ", "))
 }
 
-// plan measures each distinct model once.
+// plan measures each distinct model once. With an error come the artifacts that
+// were done before it.
 func (d dryRun) plan(cmd *cobra.Command, asked []modelsOf, options runOptions) ([]published.DryRun, error) {
 	distinct := map[string]bool{}
 	for _, a := range asked {
@@ -112,7 +111,7 @@ func (d dryRun) plan(cmd *cobra.Command, asked []modelsOf, options runOptions) (
 				}
 				var err error
 				if plan, err = measure(cmd.Context(), a.artifact.ID, m, options); err != nil {
-					return nil, fmt.Errorf("%s: %s: %w", a.artifact.ID, m.Name, err)
+					return dry, fmt.Errorf("%s: %s: %w", a.artifact.ID, m.Name, err)
 				}
 				plans[m.Key] = plan
 			}

@@ -46,6 +46,9 @@ func toyPaper() []experiments.Artifact {
 
 func toyModel(name string) experiments.Model {
 	return experiments.Model{Name: name, Key: name, Steps: 100, Trainings: 1, Plan: func(_ context.Context, _ *engine.Engine, batch int) (published.Plan, error) {
+		if _, err := os.Stat("broken-" + name); err == nil {
+			return published.Plan{}, errors.New("too large for this machine")
+		}
 		mark, err := os.CreateTemp(".", "planned-"+name+"-*")
 		if err != nil {
 			return published.Plan{}, err
@@ -239,6 +242,21 @@ func TestDryRunOfAPaper(t *testing.T) {
 	} {
 		if code, stdout, stderr := l.run(bad...); code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%v: exit code %d, %q, %q", bad, code, stdout, stderr)
+		}
+	}
+}
+
+// What was measured before a model failed is not measured for nothing.
+func TestDryRunThatBreaks(t *testing.T) {
+	l := newPaperLab(t)
+	l.write("broken-own", "")
+	code, stdout, stderr := l.run("run", "medi", "--tier", "paper", "--dry-run", "--publish")
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "medi/ablation: own: ") || !strings.Contains(stderr, "too large for this machine") {
+		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+	for id, want := range map[string]bool{"medi/chest-auc": true, "medi/isic-auc": true, "medi/ablation": false} {
+		if got := l.published(id).DryRun != nil; got != want {
+			t.Errorf("%s is published: %v, want %v", id, got, want)
 		}
 	}
 }
