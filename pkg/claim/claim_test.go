@@ -231,20 +231,20 @@ func TestShapeVerdicts(t *testing.T) {
 		{"flat", tier.CPU, rises, flat(6), TrendFails, "", "is 1 at every alpha"},
 		{"quick is marked", tier.Quick, rises, rising, TrendHolds, "", "; few samples"},
 		{"smoke", tier.Smoke, rises, rising, NotRun, "tier smoke claims nothing", ""},
-		{"too few points", tier.CPU, rises, curve(5, func(x float64) float64 { return x }), NotRun, "5 values of alpha, want at least 6", ""},
-		{"NaN", tier.CPU, rises, curve(6, func(float64) float64 { return math.NaN() }), NotRun, "NaN", ""},
-		{"no such column", tier.CPU, rises, table.New("a"), NotRun, `no column "alpha"`, ""},
+		{"too few points", tier.CPU, rises, curve(5, func(x float64) float64 { return x }), Undecided, "5 values of alpha, want at least 6", ""},
+		{"NaN", tier.CPU, rises, curve(6, func(float64) float64 { return math.NaN() }), Undecided, "NaN", ""},
+		{"no such column", tier.CPU, rises, table.New("a"), Undecided, `no column "alpha"`, ""},
 		{"above", tier.CPU, Above("alpha", "20", "10", "precision", 0), rising, TrendHolds, "", "precision: 20 20, 10 10"},
 		{"not above", tier.CPU, Above("alpha", "10", "20", "precision", 0), rising, TrendFails, "", ""},
 		{"within the margin", tier.CPU, Above("alpha", "20", "10", "precision", 15), rising, TrendFails, "", ""},
-		{"too close", tier.CPU, Above("seed", "2", "0", "precision", 0), rising, NotRun, "twice the standard error", ""},
-		{"too close below", tier.CPU, Above("seed", "0", "2", "precision", 0), rising, NotRun, "twice the standard error", ""},
+		{"too close", tier.CPU, Above("seed", "2", "0", "precision", 0), rising, Undecided, "twice the standard error", ""},
+		{"too close below", tier.CPU, Above("seed", "0", "2", "precision", 0), rising, Undecided, "twice the standard error", ""},
 		{"accuracy above", tier.CPU, AccuracyAbove("method", "joint", "plain", "accuracy_pct", "images"), accuracies(92, 90, 10_000), TrendHolds, "", "joint 92, plain 90"},
 		{"accuracy below", tier.CPU, AccuracyAbove("method", "plain", "joint", "accuracy_pct", "images"), accuracies(92, 90, 10_000), TrendFails, "", ""},
-		{"accuracy of few images", tier.CPU, AccuracyAbove("method", "joint", "plain", "accuracy_pct", "images"), accuracies(92, 90, 100), NotRun, "difference at 8.1", ""},
-		{"accuracy beyond 100 %", tier.CPU, AccuracyAbove("method", "joint", "plain", "accuracy_pct", "images"), accuracies(192, 90, 100), NotRun, "192 % on 100 images", ""},
+		{"accuracy of few images", tier.CPU, AccuracyAbove("method", "joint", "plain", "accuracy_pct", "images"), accuracies(92, 90, 100), Undecided, "difference at 8.1", ""},
+		{"accuracy beyond 100 %", tier.CPU, AccuracyAbove("method", "joint", "plain", "accuracy_pct", "images"), accuracies(192, 90, 100), Undecided, "192 % on 100 images", ""},
 		{"of one row", tier.CPU, Above("alpha", "1", "0", "precision", 0), single, TrendHolds, "", "1 2, 0 1"},
-		{"no such group", tier.CPU, Above("seed", "7", "0", "precision", 0), rising, NotRun, "no row with seed = 7", ""},
+		{"no such group", tier.CPU, Above("seed", "7", "0", "precision", 0), rising, Undecided, "no row with seed = 7", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			j := Shape{Claim: "c", Check: test.check}.Judge(test.at, test.table)
@@ -280,9 +280,9 @@ func flat(n int) table.Table {
 
 // TestReportsKeepTheRules tries every verdict of every kind at every tier.
 func TestReportsKeepTheRules(t *testing.T) {
-	shape := map[Verdict]bool{TrendHolds: true, TrendFails: true, NotComparable: true, NotRun: true}
-	reducedNumber := map[Verdict]bool{NotComparable: true, NotRun: true}
-	paperNumber := map[Verdict]bool{Reproduced: true, Differs: true, NotComparable: true, NotRun: true}
+	shape := map[Verdict]bool{TrendHolds: true, TrendFails: true, Undecided: true, NotComparable: true}
+	reducedNumber := map[Verdict]bool{NotComparable: true}
+	paperNumber := map[Verdict]bool{Reproduced: true, Differs: true, NotComparable: true}
 	smoke := map[Verdict]bool{NotRun: true}
 	for _, at := range tier.All() {
 		for _, kind := range []string{KindNumber, KindShape, "other"} {
@@ -298,7 +298,7 @@ func TestReportsKeepTheRules(t *testing.T) {
 			default:
 				allowed = reducedNumber
 			}
-			for _, verdict := range []Verdict{Reproduced, Differs, TrendHolds, TrendFails, NotComparable, NotRun, "splendid"} {
+			for _, verdict := range []Verdict{Reproduced, Differs, TrendHolds, TrendFails, Undecided, NotComparable, NotRun, "splendid"} {
 				r := Report{Artifact: "joint/alpha-sweep", Tier: at.String(), Judgements: []Judgement{{Kind: kind, Verdict: verdict, Reason: "r"}}}
 				if err := r.Validate(); (err == nil) != allowed[verdict] {
 					t.Errorf("%s %s %s: %v", at, kind, verdict, err)

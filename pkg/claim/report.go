@@ -60,21 +60,21 @@ func (r Report) Validate() error {
 }
 
 func (j Judgement) validate(at tier.Tier) error {
-	allowed := []Verdict{NotComparable, NotRun}
+	allowed := []Verdict{NotComparable}
 	switch {
 	case j.Kind != KindNumber && j.Kind != KindShape:
 		return fmt.Errorf("kind %q is neither %s nor %s", j.Kind, KindNumber, KindShape)
 	case at == tier.Smoke:
 		allowed = []Verdict{NotRun}
 	case j.Kind == KindShape:
-		allowed = append(allowed, TrendHolds, TrendFails)
+		allowed = append(allowed, TrendHolds, TrendFails, Undecided)
 	case at == tier.Paper:
 		allowed = append(allowed, Reproduced, Differs)
 	}
 	if !slices.Contains(allowed, j.Verdict) {
 		return fmt.Errorf("a %s claim at tier %s cannot be %q", j.Kind, at, j.Verdict)
 	}
-	if (j.Verdict == NotComparable || j.Verdict == NotRun) && j.Reason == "" {
+	if slices.Contains([]Verdict{Undecided, NotComparable, NotRun}, j.Verdict) && j.Reason == "" {
 		return fmt.Errorf("%q needs a reason", j.Verdict)
 	}
 	return nil
@@ -95,7 +95,7 @@ func (r Report) Counts() []Count {
 		n[j.Verdict]++
 	}
 	var counts []Count
-	for _, verdict := range []Verdict{Reproduced, Differs, TrendHolds, TrendFails, NotComparable} {
+	for _, verdict := range []Verdict{Reproduced, Differs, TrendHolds, TrendFails, Undecided, NotComparable} {
 		if n[verdict] > 0 {
 			counts = append(counts, Count{verdict, n[verdict], strconv.Itoa(n[verdict]) + " " + verdict.of(n[verdict])})
 		}

@@ -18,8 +18,9 @@ const (
 	Differs       Verdict = "differs"        // outside the tolerance, in the paper's setting
 	TrendHolds    Verdict = "trend holds"    // a shape claim is true of the table
 	TrendFails    Verdict = "trend fails"    // it is not
+	Undecided     Verdict = "undecided"      // the table cannot tell: too few points, or too close
 	NotComparable Verdict = "not comparable" // another setting than the paper's
-	NotRun        Verdict = "not run"        // nothing was measured that could be judged
+	NotRun        Verdict = "not run"        // tier smoke claims nothing
 )
 
 // Kinds of claims.
@@ -36,7 +37,7 @@ type Judgement struct {
 	Value    *float64 `json:"value,omitempty"`    // what was measured; of a shape its statistic
 	Reported *float64 `json:"reported,omitempty"` // what the paper says
 	Distance string   `json:"distance,omitempty"` // value − reported, with its sign
-	Reason   string   `json:"reason,omitempty"`   // why the verdict is not comparable or not run
+	Reason   string   `json:"reason,omitempty"`   // why the verdict is undecided, not comparable or not run
 	Detail   string   `json:"detail,omitempty"`
 }
 
@@ -149,7 +150,7 @@ type Shape struct {
 }
 
 // Judge checks the table. Tier smoke says nothing; tier quick is marked as
-// having few samples; any tier may say that a trend holds or fails.
+// having few samples; any other may say that a trend holds, fails or is undecided.
 func (s Shape) Judge(at tier.Tier, t table.Table) Judgement {
 	j := Judgement{Claim: s.Claim, Kind: KindShape}
 	if at == tier.Smoke {
@@ -158,7 +159,7 @@ func (s Shape) Judge(at tier.Tier, t table.Table) Judgement {
 	}
 	evidence, err := s.Check(t)
 	if err != nil {
-		j.Verdict, j.Reason = NotRun, "the table cannot tell: "+err.Error()
+		j.Verdict, j.Reason = Undecided, "the table cannot tell: "+err.Error()
 		return j
 	}
 	j.Verdict = TrendFails

@@ -193,6 +193,7 @@ var verdictLook = map[claim.Verdict]struct{ mark, colour string }{
 	claim.TrendHolds:    {"▲", "#007a58"},
 	claim.Differs:       {"✘", "#b84a00"},
 	claim.TrendFails:    {"▼", "#b84a00"},
+	claim.Undecided:     {"?", "#555555"},
 	claim.NotComparable: {"≠", "#555555"},
 	claim.NotRun:        {"○", "#555555"},
 }

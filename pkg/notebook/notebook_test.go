@@ -209,7 +209,7 @@ func TestLongTablesAreCutInTheMiddle(t *testing.T) {
 }
 
 func TestEveryVerdictHasALook(t *testing.T) {
-	for _, v := range []claim.Verdict{claim.Reproduced, claim.Differs, claim.TrendHolds, claim.TrendFails, claim.NotComparable, claim.NotRun} {
+	for _, v := range []claim.Verdict{claim.Reproduced, claim.Differs, claim.TrendHolds, claim.TrendFails, claim.Undecided, claim.NotComparable, claim.NotRun} {
 		if look := verdictLook[v]; look.mark == "" || look.colour == "" {
 			t.Errorf("%q has no mark or colour", v)
 		}

@@ -77,8 +77,9 @@ var meanings = []meaning{
 	{claim.Differs, "outside the tolerance, in the paper's setting"},
 	{claim.TrendHolds, "what the paper says of a curve's or a table's shape is true of ours"},
 	{claim.TrendFails, "it is not"},
+	{claim.Undecided, "our table cannot tell: it has too few points, or the difference is within its error"},
 	{claim.NotComparable, "a number measured in another setting than the paper's: the reason names what differs"},
-	{claim.NotRun, "nothing was measured that could be judged"},
+	{claim.NotRun, "tier smoke shows that the code runs, and claims nothing"},
 }
 
 // mark is a verdict's sign, which tells verdicts apart without colour.
@@ -88,6 +89,8 @@ func mark(v claim.Verdict) string {
 		return "✓"
 	case claim.Differs, claim.TrendFails:
 		return "✗"
+	case claim.Undecided:
+		return "?"
 	case claim.NotComparable:
 		return "≠"
 	}
