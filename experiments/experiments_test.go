@@ -1,18 +1,16 @@
 package experiments
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
 
 	"noisebook/pkg/claim"
-	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/figure"
 	"noisebook/pkg/nn"
 	"noisebook/pkg/published"
@@ -161,15 +159,8 @@ func TestPermutation(t *testing.T) {
 	}
 }
 
-var goEngine = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Open(context.Background(), "go")
-})
-
 func TestPlanTraining(t *testing.T) {
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	net := train.Network{Layout: &nn.Layout{}, Statistics: &nn.Layout{}}
 	linear := nn.NewLinear(net.Layout, "linear", 4, 3)
 	objective := func(p *nn.Pass, images, labels *graph.Node) (*graph.Node, []train.Term) {

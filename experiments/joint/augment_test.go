@@ -8,6 +8,7 @@ import (
 	"noisebook/pkg/augment"
 	"noisebook/pkg/claim"
 	"noisebook/pkg/config"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/tier"
 )
@@ -179,10 +180,7 @@ func TestBatchesOfAnAugmentedModel(t *testing.T) {
 // A dry run measures a step on as many images as it will see, and counts the
 // batch as the config does.
 func TestPlanOfAnAugmentedModel(t *testing.T) {
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	plain, augmented := tinyJoint(), tinyJoint()
 	augmented.Augment = augment.JointDiffusion()
 	want, err := plain.plan(t.Context(), e, 2)

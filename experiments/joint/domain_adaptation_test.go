@@ -7,6 +7,7 @@ import (
 
 	"noisebook/pkg/claim"
 	"noisebook/pkg/config"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/tier"
 	"noisebook/pkg/track"
 	"noisebook/pkg/train"
@@ -16,10 +17,7 @@ import (
 // the last weights and in their average, and its statistics unless they follow
 // the target.
 func TestAdaptationLeavesTheHead(t *testing.T) {
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	for _, statistics := range []HeadStatistics{StatisticsFrozen, StatisticsFollow} {
 		source := tinyJoint()
 		source.Train.WeightDecay = 0.1 // would shrink the head

@@ -1,27 +1,20 @@
 package joint
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 	"testing"
 
 	"noisebook/pkg/claim"
 	"noisebook/pkg/data"
-	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/joint"
 	"noisebook/pkg/nn"
 	"noisebook/pkg/table"
 	"noisebook/pkg/tier"
 	"noisebook/pkg/train"
 )
-
-// goEngine is the pure-Go backend: small graphs start at once there.
-var goEngine = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Open(context.Background(), "go")
-})
 
 // tinyJoint is a joint model that trains in moments, on images of [stripes].
 func tinyJoint() ModelConfig {
@@ -55,10 +48,7 @@ func stripes() data.Split {
 // losses trains a tiny model on stripes and returns each step's terms.
 func losses(t *testing.T, c ModelConfig) []map[string]float64 {
 	t.Helper()
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	net, objective, err := c.Training()
 	if err != nil {
 		t.Fatal(err)

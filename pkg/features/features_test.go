@@ -6,31 +6,16 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"gonum.org/v1/gonum/mat"
 
 	"noisebook/pkg/data"
-	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/nn"
 	"noisebook/pkg/train"
 )
-
-// goEngine is the pure-Go backend: small graphs start at once there.
-var goEngine = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Open(context.Background(), "go")
-})
-
-func openEngine(t *testing.T) *engine.Engine {
-	t.Helper()
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
 
 func randomImages(n, size, channels int) data.Split {
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -71,7 +56,7 @@ func (p projection) forward(pass *nn.Pass, x *graph.Node) []*graph.Node {
 
 func extract(t *testing.T, p projection, weights train.Weights, images data.Split) []*mat.Dense {
 	t.Helper()
-	out, err := Extract(t.Context(), openEngine(t), p.net, weights, p.forward, images)
+	out, err := Extract(t.Context(), enginetest.Go(t), p.net, weights, p.forward, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,19 +108,19 @@ func TestExtractUsesTheWeights(t *testing.T) {
 func TestExtractRefuses(t *testing.T) {
 	p := newProjection(4)
 	weights := newWeights(p.net)
-	if _, err := Extract(t.Context(), openEngine(t), p.net, weights, p.forward, data.Split{Height: 2, Width: 2, Channels: 1}); err == nil {
+	if _, err := Extract(t.Context(), enginetest.Go(t), p.net, weights, p.forward, data.Split{Height: 2, Width: 2, Channels: 1}); err == nil {
 		t.Error("features of no images")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Extract(ctx, openEngine(t), p.net, weights, p.forward, randomImages(3, 2, 1)); !errors.Is(err, context.Canceled) {
+	if _, err := Extract(ctx, enginetest.Go(t), p.net, weights, p.forward, randomImages(3, 2, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the context's error", err)
 	}
-	if _, err := Extract(t.Context(), openEngine(t), p.net, weights, p.forward, randomImages(3, 3, 1)); err == nil || strings.Contains(err.Error(), "\n") {
+	if _, err := Extract(t.Context(), enginetest.Go(t), p.net, weights, p.forward, randomImages(3, 3, 1)); err == nil || strings.Contains(err.Error(), "\n") {
 		t.Errorf("images of another size: %v, want an error of one line", err)
 	}
 	weights.Values = weights.Values[1:]
-	if _, err := Extract(t.Context(), openEngine(t), p.net, weights, p.forward, randomImages(3, 2, 1)); err == nil || !strings.Contains(err.Error(), "parameters") {
+	if _, err := Extract(t.Context(), enginetest.Go(t), p.net, weights, p.forward, randomImages(3, 2, 1)); err == nil || !strings.Contains(err.Error(), "parameters") {
 		t.Errorf("weights of another network: %v", err)
 	}
 }
@@ -167,7 +152,7 @@ func TestLeNetMeasures(t *testing.T) {
 		t.Fatal(err)
 	}
 	images := randomImages(3, 12, 1)
-	features, logits, err := l.Measure(t.Context(), openEngine(t), newWeights(l.Network), images)
+	features, logits, err := l.Measure(t.Context(), enginetest.Go(t), newWeights(l.Network), images)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"noisebook/pkg/data"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/metric"
 	"noisebook/pkg/train"
 )
@@ -36,11 +37,11 @@ func TestLeNetLearns(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := train.Config{Steps: 30, Batch: 12, LearningRate: 5e-3, EMADecay: 0.5, Seed: 1}
-	trained, err := train.Run(t.Context(), openEngine(t), l.Network, l.Objective, batches, [3]int{12, 12, 1}, c, train.Options{})
+	trained, err := train.Run(t.Context(), enginetest.Go(t), l.Network, l.Objective, batches, [3]int{12, 12, 1}, c, train.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, logits, err := l.Measure(t.Context(), openEngine(t), train.Weights{Values: trained.Average, Statistics: trained.Statistics}, images)
+	_, logits, err := l.Measure(t.Context(), enginetest.Go(t), train.Weights{Values: trained.Average, Statistics: trained.Statistics}, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,11 +79,11 @@ func TestLeNetLearnsAttributes(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := train.Config{Steps: 60, Batch: 12, LearningRate: 5e-3, EMADecay: 0.5, Seed: 1}
-	trained, err := train.Run(t.Context(), openEngine(t), l.Network, l.Objective, batches, [3]int{12, 12, 1}, c, train.Options{})
+	trained, err := train.Run(t.Context(), enginetest.Go(t), l.Network, l.Objective, batches, [3]int{12, 12, 1}, c, train.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, logits, err := l.Measure(t.Context(), openEngine(t), train.Weights{Values: trained.Average, Statistics: trained.Statistics}, images)
+	_, logits, err := l.Measure(t.Context(), enginetest.Go(t), train.Weights{Values: trained.Average, Statistics: trained.Statistics}, images)
 	if err != nil {
 		t.Fatal(err)
 	}

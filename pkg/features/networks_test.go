@@ -13,9 +13,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"noisebook/pkg/data"
-	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/nn"
-	"noisebook/pkg/plugin"
 	"noisebook/pkg/process"
 	"noisebook/pkg/train"
 )
@@ -63,11 +62,11 @@ func TestTrainedLeNetEqualsMeasure(t *testing.T) {
 		t.Fatal(err)
 	}
 	images := randomImages(3, 16, 1)
-	want, _, err := l.Measure(t.Context(), openEngine(t), weights, images)
+	want, _, err := l.Measure(t.Context(), enginetest.Go(t), weights, images)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Collect(t.Context(), n, openEngine(t), FromSplit(images), nil)
+	got, err := Collect(t.Context(), n, enginetest.Go(t), FromSplit(images), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +74,7 @@ func TestTrainedLeNetEqualsMeasure(t *testing.T) {
 		t.Error("a LeNet from a file has other features")
 	}
 	for want, images := range map[string]Images{"16×16×1": mixed{}, "colours": FromSplit(randomImages(1, 16, 3))} {
-		if _, err := Collect(t.Context(), n, openEngine(t), images, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Collect(t.Context(), n, enginetest.Go(t), images, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("other images: %v, want an error with %q", err, want)
 		}
 	}
@@ -108,7 +107,7 @@ func TestUNetParts(t *testing.T) {
 	parts := map[Part]*mat.Dense{}
 	for _, part := range []Part{Encoder, Decoder, Both} {
 		u.Part = part
-		z, err := u.At(t.Context(), openEngine(t), weights, images, 4, 1)
+		z, err := u.At(t.Context(), enginetest.Go(t), weights, images, 4, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +145,7 @@ func TestUNetParts(t *testing.T) {
 		t.Errorf("the decoder begins with %+v, want it after the encoder's %d columns", first, width)
 	}
 	u.Part = "middle"
-	if _, err := u.At(t.Context(), openEngine(t), weights, images, 4, 1); err == nil {
+	if _, err := u.At(t.Context(), enginetest.Go(t), weights, images, 4, 1); err == nil {
 		t.Error("features of an unknown part")
 	}
 }
@@ -161,7 +160,7 @@ func TestCleanUNet(t *testing.T) {
 	images := randomImages(3, 8, 1)
 	at := func(clean bool, step int, seed uint64) *mat.Dense {
 		u.Clean = clean
-		z, err := u.At(t.Context(), openEngine(t), weights, images, step, seed)
+		z, err := u.At(t.Context(), enginetest.Go(t), weights, images, step, seed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +187,7 @@ func TestUNetNoise(t *testing.T) {
 	u, weights := smallUNet(t)
 	images := randomImages(5, 8, 1)
 	at := func(images data.Split, step int, seed uint64) *mat.Dense {
-		z, err := u.At(t.Context(), openEngine(t), weights, images, step, seed)
+		z, err := u.At(t.Context(), enginetest.Go(t), weights, images, step, seed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +201,7 @@ func TestUNetNoise(t *testing.T) {
 	if mat.EqualApprox(at(images, 3, 2), whole, 1e-3) {
 		t.Error("another seed draws the same noise")
 	}
-	compiled, err := u.Compile(openEngine(t), weights)
+	compiled, err := u.Compile(enginetest.Go(t), weights)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +221,7 @@ func TestUNetNoise(t *testing.T) {
 		}
 	}
 	for _, step := range []int{-1, 10} {
-		if _, err := u.At(t.Context(), openEngine(t), weights, images, step, 1); err == nil {
+		if _, err := u.At(t.Context(), enginetest.Go(t), weights, images, step, 1); err == nil {
 			t.Errorf("features at step %d of 10", step)
 		}
 	}
@@ -231,7 +230,7 @@ func TestUNetNoise(t *testing.T) {
 // Extract gives each image its own features, through the preprocessing and the
 // layer that were chosen, whatever its size and place in a batch.
 func TestInceptionOfEachImage(t *testing.T) {
-	e := openXLA(t)
+	e := enginetest.XLA(t) // the pure-Go backend takes too long with Inception
 	layout := &nn.Layout{}
 	n := &Inception{options: InceptionOptions{Layer: Pool1, Preprocess: CleanFID, Size: 75}, layout: layout, network: nn.NewInception(layout)}
 	n.weights = layout.Initialize(1)
@@ -246,7 +245,7 @@ func TestInceptionOfEachImage(t *testing.T) {
 	values := make([]float32, 75*75*3)
 	for i := range 3 {
 		CleanFID.prepare(images[i], 75, values)
-		alone, err := Extract(t.Context(), openEngine(t), train.Network{Layout: layout, Statistics: &nn.Layout{}}, train.Weights{Values: n.weights},
+		alone, err := Extract(t.Context(), enginetest.Go(t), train.Network{Layout: layout, Statistics: &nn.Layout{}}, train.Weights{Values: n.weights},
 			func(p *nn.Pass, x *graph.Node) []*graph.Node {
 				prepared := graph.Reshape(graph.Const(x.Graph(), values), 1, 75, 75, 3)
 				pool := n.network.Forward(p, prepared).Pool1
@@ -288,22 +287,4 @@ func TestNewInceptionRefuses(t *testing.T) {
 			t.Errorf("%v, want one line with %q", err, want)
 		}
 	}
-}
-
-// openXLA opens the installed plugin; on the pure-Go backend Inception takes too long for a test.
-func openXLA(t *testing.T) *engine.Engine {
-	t.Helper()
-	found, err := plugin.Find(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if found.Path == "" {
-		t.Skip(found.Warning)
-	}
-	e, err := engine.Open(t.Context(), "xla")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Close)
-	return e
 }

@@ -1,24 +1,17 @@
 package joint
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
-	"sync"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/nn"
 	"noisebook/pkg/process"
 )
-
-// goEngine is the pure-Go backend: small graphs start at once there.
-var goEngine = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Open(context.Background(), "go")
-})
 
 const (
 	testBatch   = 2
@@ -67,10 +60,7 @@ func livelyWeights(m *Model) (weights, statistics []float32) {
 // images with labels 2 and 0 at steps 1 and 8 of ten, and their noise.
 func evaluate(t *testing.T, m *Model, build func(p *nn.Pass, in inputs) []*graph.Node) [][]float32 {
 	t.Helper()
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	program, err := e.NewProgram("test", func(_ *graph.Graph, in []*graph.Node) []*graph.Node {
 		return build(m.Evaluate(in[0], in[1]), inputs{in[2], in[3], in[4], in[5], in[0], in[1]})
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/nn"
 )
 
@@ -306,10 +307,7 @@ func TestSemiLoss(t *testing.T) {
 // An empty buffer leaves the head's running statistics alone; a full one moves them.
 func TestEmptyBufferKeepsStatistics(t *testing.T) {
 	m, d := smallModel(t), tenSteps(t)
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	program, err := e.NewProgram("test", func(_ *graph.Graph, in []*graph.Node) []*graph.Node {
 		p := nn.Train(nn.NewWeights(m.Layout, in[0]), nn.NewWeights(m.Statistics, in[1]), in[2])
 		b := inputs{x: in[3], y: in[4], t: in[5], noise: in[3]}.batch()

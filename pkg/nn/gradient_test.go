@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"noisebook/pkg/engine/enginetest"
 )
 
 // differentiable is a block on small inputs, with its parameters in a layout.
@@ -88,10 +90,7 @@ func residual(out int) func(*testing.T, *Layout, *Layout) func(*Pass, *graph.Nod
 // the loss along random directions of signs. The loss is a random weighing of
 // the block's outputs; in float32 its difference keeps about three digits.
 func TestGradientsAgreeWithDifferences(t *testing.T) {
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	for _, block := range differentiables {
 		t.Run(block.name, func(t *testing.T) {
 			var layout, statistics Layout

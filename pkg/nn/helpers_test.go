@@ -1,22 +1,16 @@
 package nn
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
-	"sync"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 )
-
-// goEngine is the pure-Go backend: small graphs start at once there.
-var goEngine = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Open(context.Background(), "go")
-})
 
 // compile prepares a program whose outputs are float32.
 func compile(t *testing.T, e *engine.Engine, build func(in []*graph.Node) []*graph.Node) func(args ...any) [][]float32 {
@@ -45,10 +39,7 @@ func compile(t *testing.T, e *engine.Engine, build func(in []*graph.Node) []*gra
 // evaluate runs a graph function once on the pure-Go backend.
 func evaluate(t *testing.T, build func(in []*graph.Node) []*graph.Node, args ...any) [][]float32 {
 	t.Helper()
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	return compile(t, e, build)(args...)
 }
 

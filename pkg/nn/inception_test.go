@@ -12,6 +12,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/safetensors"
 )
 
@@ -108,16 +109,10 @@ func TestInceptionEqualsPyTorch(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		shape []int
-		open  func(*testing.T) *engine.Engine
+		open  func(testing.TB) *engine.Engine
 	}{
-		{"small", []int{1, 75, 83, 3}, func(t *testing.T) *engine.Engine {
-			e, err := goEngine()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return e
-		}},
-		{"full", []int{1, 299, 299, 3}, openXLA},
+		{"small", []int{1, 75, 83, 3}, enginetest.Go},
+		{"full", []int{1, 299, 299, 3}, enginetest.XLA},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			names := []string{"64", "192", "768", "spatial", "2048", "logits", "logits_unbiased"}

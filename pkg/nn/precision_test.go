@@ -6,12 +6,14 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
+
+	"noisebook/pkg/engine/enginetest"
 )
 
 // In bfloat16 a UNet's gradient is float32's to the format's 8 bits, parameter
 // by parameter, and is itself float32.
 func TestBFloat16Gradient(t *testing.T) {
-	e := openXLA(t)
+	e := enginetest.XLA(t)
 	layout := &Layout{}
 	unet, err := NewUNet(layout, UNetConfig{ImageSize: 8, Channels: 1, Width: 8, Multipliers: []int{1, 2}, Blocks: 1,
 		AttentionAt: []int{2}, Heads: 2, NormGroups: 4, Patch: 1})

@@ -3,15 +3,13 @@ package nn
 import (
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
 
-	"noisebook/pkg/engine"
-	"noisebook/pkg/plugin"
+	"noisebook/pkg/engine/enginetest"
 )
 
 // The widths of the paper's classifier (appendix B): 21C at 28×28, 29C at
@@ -64,10 +62,7 @@ func TestShapes(t *testing.T) {
 			"[2 4 4 3] [2 1 1 8] [2 4 4 4] [2 4 4 4] [2 4 4 4] [2 2 2 4] [2 2 2 4] [2 2 2 4] [2 1 1 4] [2 1 1 8] [2 1 1 8]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			e, err := goEngine()
-			if err != nil {
-				t.Fatal(err)
-			}
+			e := enginetest.Go(t)
 			var l Layout
 			u, err := NewUNet(&l, test.config)
 			if err != nil {
@@ -177,10 +172,7 @@ func TestUNetConfigErrors(t *testing.T) {
 }
 
 func TestWrongImageNamesTheLayer(t *testing.T) {
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	var l Layout
 	u, err := NewUNet(&l, smallUNet(8, 1))
 	if err != nil {
@@ -199,7 +191,7 @@ func TestWrongImageNamesTheLayer(t *testing.T) {
 
 // The pure-Go backend and XLA give the same features and ε̂.
 func TestBackendsAgree(t *testing.T) {
-	xla := openXLA(t)
+	xla := enginetest.XLA(t)
 	var l Layout
 	u, err := NewUNet(&l, smallUNet(8, 1))
 	if err != nil {
@@ -217,26 +209,4 @@ func TestBackendsAgree(t *testing.T) {
 		}
 		wantClose(t, fmt.Sprintf("output %d", i), got, want[i], 1e-4*scale)
 	}
-}
-
-// openXLA opens the plugin of NOISEBOOK_ENGINE or the one that is installed.
-func openXLA(t *testing.T) *engine.Engine {
-	t.Helper()
-	spec := os.Getenv("NOISEBOOK_ENGINE")
-	if !strings.HasPrefix(spec, "xla:") {
-		found, err := plugin.Find(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if found.Path == "" {
-			t.Skip(found.Warning)
-		}
-		spec = "xla"
-	}
-	e, err := engine.Open(t.Context(), spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Close)
-	return e
 }

@@ -7,6 +7,8 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/dense"
 )
 
 // KernelSVM is a support vector machine with a kernel, one class against one, as
@@ -101,7 +103,7 @@ func (s KernelSVM) Train(ctx context.Context, train Set) (*KernelSVMModel, error
 		}
 	}
 	failures := make([]error, len(model.Pairs))
-	inParallel(len(model.Pairs), func(p int) {
+	dense.Parallel(len(model.Pairs), func(p int) {
 		failures[p] = model.Pairs[p].train(ctx, s, train.X, members)
 	})
 	for p, err := range failures {

@@ -1,12 +1,10 @@
 package probe
 
 import (
-	"runtime"
-	"sync"
-	"sync/atomic"
-
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"noisebook/pkg/dense"
 )
 
 // blockRows is the number of rows whose sums are taken together. Sums over
@@ -17,30 +15,9 @@ func blocks(rows int) int { return (rows + blockRows - 1) / blockRows }
 
 // inBlocks calls run concurrently for all blocks of rows from..to.
 func inBlocks(rows int, run func(block, from, to int)) {
-	inParallel(blocks(rows), func(block int) {
+	dense.Parallel(blocks(rows), func(block int) {
 		run(block, block*blockRows, min((block+1)*blockRows, rows))
 	})
-}
-
-// inParallel calls run for 0..tasks-1 on all cores.
-func inParallel(tasks int, run func(task int)) {
-	workers := min(runtime.GOMAXPROCS(0), tasks)
-	if workers < 2 {
-		for task := range tasks {
-			run(task)
-		}
-		return
-	}
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() {
-			for task := int(next.Add(1)) - 1; task < tasks; task = int(next.Add(1)) - 1 {
-				run(task)
-			}
-		})
-	}
-	group.Wait()
 }
 
 // columnMoments are the mean and the variance (divisor n) of each feature.

@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -15,14 +14,9 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"gonum.org/v1/gonum/stat"
 
-	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/process"
 )
-
-// goEngine is the pure-Go backend: small graphs start at once there.
-var goEngine = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Open(context.Background(), "go")
-})
 
 // chainOf is Ho's linear schedule scaled to a number of steps.
 func chainOf(t *testing.T, steps int) *process.DDPM {
@@ -71,11 +65,9 @@ func run(t *testing.T, chain *process.DDPM, predict Predict, c Config, seed uint
 
 func newSampler(t *testing.T, chain *process.DDPM, predict Predict, c Config) (s *Sampler, weights, statistics *tensors.Tensor) {
 	t.Helper()
-	e, err := goEngine()
+	e := enginetest.Go(t)
+	s, err := New(e, chain, predict, 40, 10, 10, 1, c)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if s, err = New(e, chain, predict, 40, 10, 10, 1, c); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Finalize)
@@ -333,10 +325,7 @@ func TestProgressAndCancellation(t *testing.T) {
 }
 
 func TestRefusedConfigs(t *testing.T) {
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	chain := chainOf(t, 25)
 	for want, c := range map[string]Config{
 		`method is "euler"`: {Method: "euler"},

@@ -7,30 +7,16 @@ import (
 	"math"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
 	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/nn"
 	"noisebook/pkg/safetensors"
 )
-
-var xlaEngine = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Open(context.Background(), "xla")
-})
-
-// openXLA skips where no plugin is found.
-func openXLA(t *testing.T) *engine.Engine {
-	t.Helper()
-	e, err := xlaEngine()
-	if err != nil {
-		t.Skip(err)
-	}
-	return e
-}
 
 // smallUNet is every kind of layer that a training step meets, and dropout.
 type smallUNet struct {
@@ -86,7 +72,7 @@ func history(t *testing.T, e *engine.Engine, net smallUNet, c Config, o Options)
 // Every random number, statistic and gradient is that of one device: over
 // several the losses differ by the order of their sums alone.
 func TestDevicesGiveTheSameLosses(t *testing.T) {
-	e := openXLA(t)
+	e := enginetest.XLA(t)
 	for _, dropout := range []float64{0, 0.3} {
 		t.Run(fmt.Sprintf("dropout %g", dropout), func(t *testing.T) {
 			net, c := newSmallUNet(t, dropout), toyConfig(5)
@@ -111,7 +97,7 @@ func TestDevicesGiveTheSameLosses(t *testing.T) {
 
 // So are every number of the gradient and of the running statistics.
 func TestDevicesGiveTheSameGradient(t *testing.T) {
-	e, net, c := openXLA(t), newSmallUNet(t, 0.3), toyConfig(1)
+	e, net, c := enginetest.XLA(t), newSmallUNet(t, 0.3), toyConfig(1)
 	vectors := map[string][][]float32{}
 	for _, devices := range []int{1, 4} {
 		path := filepath.Join(t.TempDir(), "c.safetensors")
@@ -148,7 +134,7 @@ func savedVector(t *testing.T, path, name string) []float32 {
 
 // A checkpoint knows no devices.
 func TestResumeOnOtherDevices(t *testing.T) {
-	e, net, c := openXLA(t), newSmallUNet(t, 0.3), toyConfig(4)
+	e, net, c := enginetest.XLA(t), newSmallUNet(t, 0.3), toyConfig(4)
 	c.LearningRate = 1e-4
 	want, _ := history(t, e, net, c, Options{})
 	path := filepath.Join(t.TempDir(), "c.safetensors")
@@ -175,14 +161,14 @@ func TestResumeOnOtherDevices(t *testing.T) {
 
 func TestRefusedDevices(t *testing.T) {
 	for name, test := range map[string]struct {
-		open    func(*testing.T) *engine.Engine
+		open    func(testing.TB) *engine.Engine
 		devices int
 		want    string
 	}{
-		"pure Go":     {openEngine, 2, "pure-Go backend computes on one device"},
-		"more":        {openXLA, 1000, "1000 devices are asked for and the engine shows"},
-		"not divided": {openXLA, 3, "3 devices do not share a batch of 4 evenly"},
-		"negative":    {openXLA, -1, "use at least 1"},
+		"pure Go":     {enginetest.Go, 2, "pure-Go backend computes on one device"},
+		"more":        {enginetest.XLA, 1000, "1000 devices are asked for and the engine shows"},
+		"not divided": {enginetest.XLA, 3, "3 devices do not share a batch of 4 evenly"},
+		"negative":    {enginetest.XLA, -1, "use at least 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			net := newLine()
@@ -195,7 +181,7 @@ func TestRefusedDevices(t *testing.T) {
 }
 
 func TestPrecisionFollowsTheDevice(t *testing.T) {
-	e := openEngine(t)
+	e := enginetest.Go(t)
 	for given, want := range map[nn.Precision]nn.Precision{"": nn.Float32, nn.Float32: nn.Float32, nn.BFloat16: nn.BFloat16} {
 		if got := (Config{Precision: given}).PrecisionOn(e); got != want {
 			t.Errorf("precision %q on a CPU is %q, want %q", given, got, want)
@@ -206,7 +192,7 @@ func TestPrecisionFollowsTheDevice(t *testing.T) {
 // In bfloat16 the losses stay near float32's, products are narrow indeed, and
 // what training carries from step to step is float32.
 func TestBFloat16(t *testing.T) {
-	e, net, c := openXLA(t), newSmallUNet(t, 0), toyConfig(6)
+	e, net, c := enginetest.XLA(t), newSmallUNet(t, 0), toyConfig(6)
 	want, wide := history(t, e, net, c, Options{})
 	c.Precision = nn.BFloat16
 	path := filepath.Join(t.TempDir(), "c.safetensors")
@@ -242,7 +228,7 @@ func TestBFloat16(t *testing.T) {
 
 // Steps that bfloat16 cannot resolve beside a weight of 1 must add up.
 func TestMasterWeightsMoveByLittle(t *testing.T) {
-	e := openXLA(t)
+	e := enginetest.XLA(t)
 	net := line{Network: Network{Layout: &nn.Layout{}, Statistics: &nn.Layout{}}}
 	net.weight = net.Layout.Add("weight", nn.InitOnes, 2)
 	net.bias = net.Layout.Add("bias", nn.InitOnes, 1)

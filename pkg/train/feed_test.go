@@ -11,6 +11,7 @@ import (
 
 	"noisebook/pkg/data"
 	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 )
 
 // patience is how long a test waits for another goroutine before it fails.
@@ -35,7 +36,7 @@ func TestBatchesAreMadeAhead(t *testing.T) {
 		batches.made[step] = make(chan struct{})
 	}
 	net := newLine()
-	_, err := Run(t.Context(), openEngine(t), net.Network, net.objective, batches, toyImage, toyConfig(steps), Options{
+	_, err := Run(t.Context(), enginetest.Go(t), net.Network, net.objective, batches, toyImage, toyConfig(steps), Options{
 		Progress: func(done, _ int, _ map[string]float64) {
 			if done == steps {
 				return
@@ -72,7 +73,7 @@ func TestCheckpointsDoNotStopTheTraining(t *testing.T) {
 		},
 	}
 	net := newLine()
-	if _, err := Run(t.Context(), openEngine(t), net.Network, net.objective, toyBatches(4), toyImage, toyConfig(5), o); err != nil {
+	if _, err := Run(t.Context(), enginetest.Go(t), net.Network, net.objective, toyBatches(4), toyImage, toyConfig(5), o); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(written, []int{3, 5}) {
@@ -108,7 +109,7 @@ func openFeed(t testing.TB, e *engine.Engine, c Config, devices int) (*feed, *da
 
 // Every device has its part of the batch, and the same scalars and random state.
 func TestFeedSharesTheBatch(t *testing.T) {
-	e, c := openXLA(t), toyConfig(10)
+	e, c := enginetest.XLA(t), toyConfig(10)
 	const devices, step = 2, 7
 	f, batches := openFeed(t, e, c, devices)
 	set := f.sets[0]
@@ -143,7 +144,7 @@ func wantFlat[T interface{ ~uint64 | ~float32 | ~int32 }](t *testing.T, got *ten
 }
 
 func TestFeedAllocatesNothing(t *testing.T) {
-	f, _ := openFeed(t, openEngine(t), toyConfig(1), 1)
+	f, _ := openFeed(t, enginetest.Go(t), toyConfig(1), 1)
 	step := 0
 	if allocations := testing.AllocsPerRun(100, func() {
 		if err := f.fill(f.sets[step%2], step); err != nil {
@@ -158,10 +159,7 @@ func TestFeedAllocatesNothing(t *testing.T) {
 // BenchmarkFeed is what happens beside a step: a batch of 64 images of 28×28, the
 // scalars and the random state, up to the device.
 func BenchmarkFeed(b *testing.B) {
-	e, err := xlaEngine()
-	if err != nil {
-		b.Skip(err)
-	}
+	e := enginetest.XLA(b)
 	c := toyConfig(1)
 	c.Batch = 64
 	f, _ := openFeed(b, e, c, 1)

@@ -1,32 +1,15 @@
 package train
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
-	"sync"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
-	"noisebook/pkg/engine"
 	"noisebook/pkg/nn"
 )
-
-// goEngine is the pure-Go backend: small graphs start at once there.
-var goEngine = sync.OnceValues(func() (*engine.Engine, error) {
-	return engine.Open(context.Background(), "go")
-})
-
-func openEngine(t *testing.T) *engine.Engine {
-	t.Helper()
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
 
 // toyImage is the size of the toy batches' images.
 var toyImage = [3]int{1, 2, 1}

@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/nn"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestInitialWeights(t *testing.T) {
 	first := func(net noisyLine) (loss float64) {
 		c := toyConfig(1)
-		_, err := Run(t.Context(), openEngine(t), net.Network, net.objective, toyBatches(c.Batch), toyImage, c,
+		_, err := Run(t.Context(), enginetest.Go(t), net.Network, net.objective, toyBatches(c.Batch), toyImage, c,
 			Options{Progress: func(_, _ int, values map[string]float64) { loss = values["loss"] }})
 		if err != nil {
 			t.Fatal(err)
@@ -38,7 +39,7 @@ func TestInitialWeights(t *testing.T) {
 	}
 	given.Initial = &Weights{Values: start.Values[1:], Statistics: start.Statistics}
 	c := toyConfig(1)
-	_, err := Run(t.Context(), openEngine(t), given.Network, given.objective, toyBatches(c.Batch), toyImage, c, Options{})
+	_, err := Run(t.Context(), enginetest.Go(t), given.Network, given.objective, toyBatches(c.Batch), toyImage, c, Options{})
 	if err == nil || !strings.Contains(err.Error(), "weights to start from") {
 		t.Errorf("weights of another network: %v", err)
 	}
@@ -57,13 +58,13 @@ func TestAttributes(t *testing.T) {
 		return graph.ReduceAllMean(graph.Square(graph.Sub(predicted, share))), nil
 	}
 	c := toyConfig(3)
-	if _, err := Run(t.Context(), openEngine(t), net.Network, objective, toyBatches(c.Batch), toyImage, c, Options{}); err != nil {
+	if _, err := Run(t.Context(), enginetest.Go(t), net.Network, objective, toyBatches(c.Batch), toyImage, c, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(shape, []int{c.Batch, 3}) {
 		t.Errorf("labels have shape %v", shape)
 	}
-	if _, err := GraphSize(openEngine(t), net.Network, objective, toyImage, c); err != nil {
+	if _, err := GraphSize(enginetest.Go(t), net.Network, objective, toyImage, c); err != nil {
 		t.Error(err)
 	}
 }

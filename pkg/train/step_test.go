@@ -3,6 +3,8 @@ package train
 import (
 	"math"
 	"testing"
+
+	"noisebook/pkg/engine/enginetest"
 )
 
 // reference is AdamW as Loshchilov & Hutter (2019), algorithm 2, have it (and
@@ -71,7 +73,7 @@ func (r *reference) step(t *testing.T, step int) (loss, norm float64) {
 }
 
 func TestStepIsAdamW(t *testing.T) {
-	e := openEngine(t)
+	e := enginetest.Go(t)
 	tests := map[string]Config{
 		"plain":        {Steps: 12, Batch: 4, LearningRate: 0.05, Seed: 1},
 		"weight decay": {Steps: 12, Batch: 4, LearningRate: 0.05, WeightDecay: 0.3, Seed: 2},
@@ -141,7 +143,7 @@ func TestRate(t *testing.T) {
 
 func TestGraphSize(t *testing.T) {
 	net := newNoisyLine()
-	nodes, err := GraphSize(openEngine(t), net.Network, net.objective, toyImage, toyConfig(1))
+	nodes, err := GraphSize(enginetest.Go(t), net.Network, net.objective, toyImage, toyConfig(1))
 	if err != nil || nodes < 50 {
 		t.Errorf("%d nodes, %v", nodes, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"noisebook/pkg/data"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/nn"
 	"noisebook/pkg/safetensors"
 )
@@ -34,7 +35,7 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 		net := newLine()
-		if _, err := Run(t.Context(), openEngine(t), net.Network, net.objective, toyBatches(4), toyImage, c, Options{}); err == nil {
+		if _, err := Run(t.Context(), enginetest.Go(t), net.Network, net.objective, toyBatches(4), toyImage, c, Options{}); err == nil {
 			t.Errorf("%s: Run accepts it", want)
 		}
 	}
@@ -52,7 +53,7 @@ func losses(t *testing.T, ctx context.Context, c Config, o Options, stopAt int) 
 			cancel()
 		}
 	}
-	trained, err := Run(ctx, openEngine(t), net.Network, net.objective, toyBatches(c.Batch), toyImage, c, o)
+	trained, err := Run(ctx, enginetest.Go(t), net.Network, net.objective, toyBatches(c.Batch), toyImage, c, o)
 	return seen, trained, err
 }
 
@@ -163,7 +164,7 @@ func TestNonFiniteLoss(t *testing.T) {
 			net, path := newLine(), filepath.Join(t.TempDir(), "c.safetensors")
 			run := func(from int) error {
 				o := Options{Checkpoint: path, CheckpointEvery: 2}
-				_, err := Run(t.Context(), openEngine(t), net.Network, net.objective, poisoned{4, from, value}, toyImage, toyConfig(10), o)
+				_, err := Run(t.Context(), enginetest.Go(t), net.Network, net.objective, poisoned{4, from, value}, toyImage, toyConfig(10), o)
 				return err
 			}
 			err := run(5) // the sixth step, where a checkpoint is due
@@ -196,7 +197,7 @@ func TestNonFiniteTermBeforeAnyCheckpoint(t *testing.T) {
 		loss, _ := net.objective(p, images, labels)
 		return loss, []Term{{Name: "ratio", Value: graph.Div(loss, graph.ZerosLike(loss))}}
 	}
-	_, err := Run(t.Context(), openEngine(t), net.Network, objective, toyBatches(4), toyImage, toyConfig(3), Options{})
+	_, err := Run(t.Context(), enginetest.Go(t), net.Network, objective, toyBatches(4), toyImage, toyConfig(3), Options{})
 	var broken *NonFiniteError
 	if !errors.As(err, &broken) || broken.Term != "ratio" || broken.Step != 1 || broken.Checkpoint != "" {
 		t.Fatalf("%v, want the term ratio at step 1", err)
@@ -221,7 +222,7 @@ func TestRefusedCheckpoints(t *testing.T) {
 	}
 	good := func(t *testing.T, path string) {
 		t.Helper()
-		if _, err := Run(t.Context(), openEngine(t), net.Network, net.objective, toyBatches(4), toyImage, toyConfig(2), Options{Checkpoint: path}); err != nil {
+		if _, err := Run(t.Context(), enginetest.Go(t), net.Network, net.objective, toyBatches(4), toyImage, toyConfig(2), Options{Checkpoint: path}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -234,7 +235,7 @@ func TestRefusedCheckpoints(t *testing.T) {
 	}{
 		"another architecture": {func(t *testing.T, path string) {
 			other := newNoisyLine()
-			if _, err := Run(t.Context(), openEngine(t), other.Network, other.objective, toyBatches(4), toyImage, toyConfig(2), Options{Checkpoint: path}); err != nil {
+			if _, err := Run(t.Context(), enginetest.Go(t), other.Network, other.objective, toyBatches(4), toyImage, toyConfig(2), Options{Checkpoint: path}); err != nil {
 				t.Fatal(err)
 			}
 		}, "another architecture"},
@@ -265,7 +266,7 @@ func TestRefusedCheckpoints(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = Run(t.Context(), openEngine(t), net.Network, net.objective, toyBatches(4), toyImage, toyConfig(4), Options{Checkpoint: path})
+			_, err = Run(t.Context(), enginetest.Go(t), net.Network, net.objective, toyBatches(4), toyImage, toyConfig(4), Options{Checkpoint: path})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("%v, want %q", err, test.want)
 			}
@@ -300,7 +301,7 @@ func TestBatchLargerThanTheDataset(t *testing.T) {
 	}
 	net, c := newLine(), toyConfig(2)
 	c.Batch = 3
-	if _, err := Run(t.Context(), openEngine(t), net.Network, net.objective, batches, toyImage, c, Options{}); err != nil {
+	if _, err := Run(t.Context(), enginetest.Go(t), net.Network, net.objective, batches, toyImage, c, Options{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -317,7 +318,7 @@ func (f failing) Fill(step int, images []float32, labels []int32) error {
 
 func TestBatchThatCannotBeFilled(t *testing.T) {
 	net := newLine()
-	_, err := Run(t.Context(), openEngine(t), net.Network, net.objective, failing{4}, toyImage, toyConfig(4), Options{})
+	_, err := Run(t.Context(), enginetest.Go(t), net.Network, net.objective, failing{4}, toyImage, toyConfig(4), Options{})
 	if err == nil || !strings.Contains(err.Error(), "the file is gone") {
 		t.Errorf("%v, want the cause", err)
 	}
@@ -325,7 +326,7 @@ func TestBatchThatCannotBeFilled(t *testing.T) {
 
 func TestNetworkWithoutParameters(t *testing.T) {
 	empty, net := Network{Layout: &nn.Layout{}, Statistics: &nn.Layout{}}, newLine()
-	if _, err := Run(t.Context(), openEngine(t), empty, net.objective, toyBatches(4), toyImage, toyConfig(1), Options{}); err == nil {
+	if _, err := Run(t.Context(), enginetest.Go(t), empty, net.objective, toyBatches(4), toyImage, toyConfig(1), Options{}); err == nil {
 		t.Error("a network without parameters is trained")
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"noisebook/pkg/engine"
 	"noisebook/pkg/parity"
-	"noisebook/pkg/plugin"
 	"noisebook/pkg/process"
 	"noisebook/pkg/safetensors"
 )
@@ -22,18 +21,7 @@ import (
 func openEngine(t *testing.T) *engine.Engine {
 	t.Helper()
 	t.Setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
-	spec := os.Getenv("NOISEBOOK_ENGINE")
-	if spec == "" {
-		found, err := plugin.Find(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		spec = "go"
-		if found.Path != "" {
-			spec = "xla:" + found.Path
-		}
-	}
-	e, err := engine.Open(t.Context(), spec)
+	e, err := engine.Open(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,25 +6,19 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"gonum.org/v1/gonum/diff/fd"
 	"gonum.org/v1/gonum/mat"
 
-	"noisebook/pkg/engine"
+	"noisebook/pkg/engine/enginetest"
 	"noisebook/pkg/probe"
 )
 
-var goEngine = sync.OnceValues(func() (*engine.Engine, error) { return engine.Open(context.Background(), "go") })
-
 func newMachine(t *testing.T) *Machine {
 	t.Helper()
-	e, err := goEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Go(t)
 	m := New(e)
 	t.Cleanup(m.Close)
 	return m
