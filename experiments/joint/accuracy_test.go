@@ -57,9 +57,9 @@ func TestAccuracyClaims(t *testing.T) {
 		"as the paper says": {rows{methodClassifier: 94, methodProbe: 80.9, methodJoint: 96.4}, claim.TrendHolds, claim.TrendHolds, claim.TrendHolds, tier.Paper},
 		"below the quoted":  {rows{methodClassifier: 94, methodProbe: 80.9, methodJoint: 95}, claim.TrendHolds, claim.TrendHolds, claim.TrendFails, tier.Paper},
 		"turned round":      {rows{methodClassifier: 60, methodProbe: 70, methodJoint: 50}, claim.TrendFails, claim.TrendFails, claim.TrendFails, tier.Paper},
-		"all alike":         {rows{methodClassifier: 60, methodProbe: 60, methodJoint: 60}, claim.NotRun, claim.NotRun, claim.TrendFails, tier.Paper},
+		"all alike":         {rows{methodClassifier: 60, methodProbe: 60, methodJoint: 60}, claim.Undecided, claim.Undecided, claim.TrendFails, tier.Paper},
 		"a small network":   {rows{methodClassifier: 60, methodProbe: 50, methodJoint: 97}, claim.TrendHolds, claim.TrendHolds, claim.NotComparable, tier.CPU},
-		"nothing probed":    {rows{methodClassifier: 94, methodJoint: 96.4}, claim.TrendHolds, claim.NotRun, claim.TrendHolds, tier.Paper},
+		"nothing probed":    {rows{methodClassifier: 94, methodJoint: 96.4}, claim.TrendHolds, claim.Undecided, claim.TrendHolds, tier.Paper},
 		"smoke":             {rows{methodClassifier: 94, methodProbe: 80.9, methodJoint: 96.4}, claim.NotRun, claim.NotRun, claim.NotRun, tier.Smoke},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,8 +101,8 @@ func TestProbeAccuracyClaims(t *testing.T) {
 		"as the paper says":   {rows{methodClassifier: 94.7, methodProbe: 60.6, methodUntrained: 40, methodConstant: 10}, claim.TrendHolds, claim.TrendHolds, claim.TrendHolds},
 		"hardly informative":  {rows{methodClassifier: 94.7, methodProbe: 50, methodUntrained: 40, methodConstant: 10}, claim.TrendFails, claim.TrendHolds, claim.TrendHolds},
 		"above the labels":    {rows{methodClassifier: 80, methodProbe: 85, methodUntrained: 87, methodConstant: 10}, claim.TrendHolds, claim.TrendFails, claim.TrendFails},
-		"no lead to keep":     {rows{methodClassifier: 10, methodProbe: 60, methodUntrained: 60, methodConstant: 10}, claim.NotRun, claim.TrendFails, claim.NotRun},
-		"nothing to compare":  {rows{methodClassifier: 94.7, methodProbe: 60.6}, claim.NotRun, claim.TrendHolds, claim.NotRun},
+		"no lead to keep":     {rows{methodClassifier: 10, methodProbe: 60, methodUntrained: 60, methodConstant: 10}, claim.Undecided, claim.TrendFails, claim.Undecided},
+		"nothing to compare":  {rows{methodClassifier: 94.7, methodProbe: 60.6}, claim.Undecided, claim.TrendHolds, claim.Undecided},
 		"an unlucky majority": {rows{methodClassifier: 94.7, methodProbe: 91, methodUntrained: 40, methodConstant: 90}, claim.TrendFails, claim.TrendHolds, claim.TrendHolds},
 	} {
 		t.Run(name, func(t *testing.T) {

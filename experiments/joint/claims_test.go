@@ -104,7 +104,7 @@ func TestSweepWithoutControlCannotTell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := judged(t, tier.CPU, guided)["control"]; got.Verdict != claim.NotRun || !strings.Contains(got.Reason, "no negative α") {
+	if got := judged(t, tier.CPU, guided)["control"]; got.Verdict != claim.Undecided || !strings.Contains(got.Reason, "no negative α") {
 		t.Errorf("%s: %s", got.Verdict, got.Reason)
 	}
 }

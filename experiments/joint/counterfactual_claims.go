@@ -1,9 +1,11 @@
 package joint
 
 import (
+	"errors"
 	"fmt"
 	"math"
-	"strings"
+
+	"gonum.org/v1/gonum/stat"
 
 	"noisebook/pkg/claim"
 	"noisebook/pkg/table"
@@ -12,22 +14,22 @@ import (
 // shapes judges what the paper says of its pictures, dataset by dataset: the
 // decision flips, and only what has to change does.
 func (x explanations) shapes(t table.Table) ([]claim.Judgement, error) {
-	flips := func(column string) func(directionMeans) (float64, float64) {
-		return func(m directionMeans) (float64, float64) {
+	flips := func(column string) func(directionRows) (float64, float64) {
+		return func(m directionRows) (float64, float64) {
 			return m.at(x.Alpha, column), math.Max(m.at(0, column), m.at(-x.Alpha, column))
 		}
 	}
 	claims := []struct {
 		text    string
-		compare func(directionMeans) (more, less float64)
+		compare func(directionRows) (more, less float64)
 	}{
 		{"the decision flips more often than with either control, for the joint model itself", flips("flip_rate")},
 		{"the decision flips more often than with either control, for a classifier trained alone", flips("external_flip_rate")},
 		// Noise and denoising alone change an image too; what guidance adds is held against that.
-		{"the rest is kept: the change is nearer to that of noise and denoising alone than to that of a random image of the other answer", func(m directionMeans) (float64, float64) {
+		{"the rest is kept: the change is nearer to that of noise and denoising alone than to that of a random image of the other answer", func(m directionRows) (float64, float64) {
 			return (m.at(0, "l1") + m.at(x.Alpha, "apart")) / 2, m.at(x.Alpha, "l1")
 		}},
-		{"the change is localised: a tenth of the pixels holds more of it than without guidance", func(m directionMeans) (float64, float64) {
+		{"the change is localised: a tenth of the pixels holds more of it than without guidance", func(m directionRows) (float64, float64) {
 			return m.at(x.Alpha, "top_decile_share"), m.at(0, "top_decile_share")
 		}},
 	}
@@ -48,12 +50,12 @@ func (x explanations) shapes(t table.Table) ([]claim.Judgement, error) {
 	return judgements, nil
 }
 
-// directionMeans are the rows of one direction.
-type directionMeans struct{ rows table.Table }
+// directionRows are the rows of one direction and one seed of the noise.
+type directionRows struct{ rows table.Table }
 
-// at is a column's mean over the seeds at a step size; NaN where there is none.
-func (m directionMeans) at(alpha float64, column string) float64 {
-	rows, err := m.rows.Where("alpha", alpha)
+// at is a column's value at a step size; NaN where there is none.
+func (d directionRows) at(alpha float64, column string) float64 {
+	rows, err := d.rows.Where("alpha", alpha)
 	if err != nil {
 		return math.NaN()
 	}
@@ -64,27 +66,49 @@ func (m directionMeans) at(alpha float64, column string) float64 {
 	return value
 }
 
-// inEveryDirection checks that one number exceeds another in all directions of a table.
-func inEveryDirection(compare func(directionMeans) (more, less float64)) func(table.Table) (claim.Evidence, error) {
+// inEveryDirection checks that one number exceeds another in all directions of a
+// table, by more than the seeds leave in doubt.
+func inEveryDirection(compare func(directionRows) (more, less float64)) func(table.Table) (claim.Evidence, error) {
 	return func(t table.Table) (claim.Evidence, error) {
-		e := claim.Evidence{Holds: true, Value: math.Inf(1)}
-		var details []string
+		var leads []lead
 		err := eachValue(t, "from", func(from string, rows table.Table) error {
 			return eachValue(rows, "to", func(to string, rows table.Table) error {
-				more, less := compare(directionMeans{rows})
-				if math.IsNaN(more - less) {
+				l, err := leadBySeed(rows, compare)
+				if err != nil {
+					return err
+				}
+				if math.IsNaN(l.points) {
 					return fmt.Errorf("%s → %s lacks the step size that is judged, or a control", from, to)
 				}
-				e.Holds = e.Holds && more > less
-				e.Value = math.Min(e.Value, more-less)
-				details = append(details, fmt.Sprintf("%s → %s %.3f against %.3f", from, to, more, less))
+				l.detail = fmt.Sprintf("%s → %s %s", from, to, l.detail)
+				leads = append(leads, l)
 				return nil
 			})
 		})
-		if err == nil && len(details) == 0 {
-			err = fmt.Errorf("no counterfactuals were made")
+		if err == nil && len(leads) == 0 {
+			err = errors.New("no counterfactuals were made")
 		}
-		e.Detail = strings.Join(details, ", ")
-		return e, err
+		if err != nil {
+			return claim.Evidence{}, err
+		}
+		return everyLead(0, leads)
 	}
+}
+
+// leadBySeed is by how much the one number lies above the other, mean over seeds.
+func leadBySeed(rows table.Table, compare func(directionRows) (more, less float64)) (lead, error) {
+	c := cell{values: map[string][]float64{}, seeds: map[string][]string{}}
+	err := eachValue(rows, "seed", func(seed string, rows table.Table) error {
+		more, less := compare(directionRows{rows})
+		for side, value := range map[string]float64{"more": more, "less": less} {
+			c.values[side], c.seeds[side] = append(c.values[side], value), append(c.seeds[side], seed)
+		}
+		return nil
+	})
+	if err != nil {
+		return lead{}, err
+	}
+	l, err := c.lead("more", c, "less")
+	l.detail = fmt.Sprintf("%.3f against %.3f", stat.Mean(c.values["more"], nil), stat.Mean(c.values["less"], nil))
+	return l, err
 }

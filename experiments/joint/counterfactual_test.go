@@ -154,13 +154,23 @@ func TestCounterfactualClaims(t *testing.T) {
 	if got, _ := x.shapes(oneWay); got[own].Verdict != claim.TrendFails || got[external].Verdict != claim.TrendHolds {
 		t.Errorf("one direction without a flip: %s, %s", got[own].Verdict, got[external].Verdict)
 	}
+	// Seeds that disagree cannot tell.
+	divided := madeUpFlips(t, x.Alpha, good)
+	for i, row := range divided.Rows {
+		if row[4] == "1" {
+			divided.Rows[i][6] = "0.5" // as often with guidance as without, in every second seed
+		}
+	}
+	if got, _ := x.shapes(divided); got[own].Verdict != claim.Undecided || got[external].Verdict != claim.TrendHolds {
+		t.Errorf("seeds that disagree: %s, %s", got[own].Verdict, got[external].Verdict)
+	}
 	// Without a control, or without anything, the table cannot tell.
 	without, err := madeUpFlips(t, x.Alpha, good).Where("alpha", x.Alpha)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range []table.Table{without, table.New(counterfactualColumns...)} {
-		if got, _ := x.shapes(s); got[own].Verdict != claim.NotRun || got[localised].Verdict != claim.NotRun {
+		if got, _ := x.shapes(s); got[own].Verdict != claim.Undecided || got[localised].Verdict != claim.Undecided {
 			t.Errorf("%d rows: %s, %s", s.Len(), got[own].Verdict, got[localised].Verdict)
 		}
 	}

@@ -65,7 +65,7 @@ func TestDecisionPathClaims(t *testing.T) {
 		}, [3]claim.Verdict{claim.TrendFails, claim.TrendHolds, claim.TrendFails}},
 		"all alike": {func(float64, int) float64 { return 250 }, [3]claim.Verdict{claim.TrendFails, claim.TrendFails, claim.TrendFails}},
 		"nothing is decided": {func(float64, int) float64 { return -1 },
-			[3]claim.Verdict{claim.TrendFails, claim.NotRun, claim.NotRun}},
+			[3]claim.Verdict{claim.TrendFails, claim.Undecided, claim.Undecided}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := DecisionPath(tier.CPU)

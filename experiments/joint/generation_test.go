@@ -23,7 +23,7 @@ func generated(column string, at tier.Tier, setting claim.Setting, fids, rates [
 
 func TestGenerationClaims(t *testing.T) {
 	hit := [4]float64{10, 90, 10, 90}
-	holds, fails, notRun := claim.TrendHolds, claim.TrendFails, claim.NotRun
+	holds, fails, undecided, notRun := claim.TrendHolds, claim.TrendFails, claim.Undecided, claim.NotRun
 	for name, test := range map[string]struct {
 		dataset, column string
 		at              tier.Tier
@@ -35,8 +35,8 @@ func TestGenerationClaims(t *testing.T) {
 		"turned round":            {"fashion-mnist", "FashionMNIST", tier.CPU, [4]float64{7.8, 7.9, 7, 9}, [4]float64{10, 5, 10, 5}, [4]claim.Verdict{fails, fails, fails, fails}},
 		"not below every one":     {"fashion-mnist", "FashionMNIST", tier.CPU, [4]float64{7.8, 5, 8.7, 5.9}, hit, [4]claim.Verdict{fails, holds, holds, holds}},
 		"hardly guided":           {"fashion-mnist", "FashionMNIST", tier.CPU, [4]float64{7.8, 7.9, 8.7, 5.9}, [4]float64{10, 15, 10, 15}, [4]claim.Verdict{holds, holds, fails, fails}},
-		"equals cannot be told":   {"fashion-mnist", "FashionMNIST", tier.CPU, [4]float64{5, 5, 5, 5}, hit, [4]claim.Verdict{notRun, notRun, holds, holds}},
-		"of another dataset":      {"fashion-mnist", "CIFAR-10", tier.CPU, [4]float64{7, 8, 9, 5}, hit, [4]claim.Verdict{notRun, notRun, notRun, notRun}},
+		"equals cannot be told":   {"fashion-mnist", "FashionMNIST", tier.CPU, [4]float64{5, 5, 5, 5}, hit, [4]claim.Verdict{undecided, undecided, holds, holds}},
+		"of another dataset":      {"fashion-mnist", "CIFAR-10", tier.CPU, [4]float64{7, 8, 9, 5}, hit, [4]claim.Verdict{undecided, undecided, undecided, undecided}},
 		"smoke claims nothing":    {"fashion-mnist", "FashionMNIST", tier.Smoke, [4]float64{7.8, 7.9, 8.7, 5.9}, hit, [4]claim.Verdict{notRun, notRun, notRun, notRun}},
 		"a variant stands beside": {"cifar10-jpeg", "CIFAR-10", tier.CPU, [4]float64{7.2, 8.1, 7.9, 6.4}, hit, [4]claim.Verdict{holds, holds, holds, holds}},
 	} {

@@ -61,8 +61,8 @@ func TestProbeTimestepsClaims(t *testing.T) {
 		"all alike":         {late, late, [3]claim.Verdict{claim.TrendFails, claim.TrendFails, claim.TrendFails}},
 		"noise hides nothing": {func(float64) float64 { return 0.9 }, func(float64) float64 { return 0.8 },
 			[3]claim.Verdict{claim.TrendFails, claim.TrendHolds, claim.TrendFails}},
-		"never readable": {late, func(float64) float64 { return 0.52 }, [3]claim.Verdict{claim.NotRun, claim.TrendHolds, claim.TrendHolds}},
-		"undefined":      {late, func(float64) float64 { return math.NaN() }, [3]claim.Verdict{claim.NotRun, claim.NotRun, claim.NotRun}},
+		"never readable": {late, func(float64) float64 { return 0.52 }, [3]claim.Verdict{claim.Undecided, claim.TrendHolds, claim.TrendHolds}},
+		"undefined":      {late, func(float64) float64 { return math.NaN() }, [3]claim.Verdict{claim.Undecided, claim.Undecided, claim.Undecided}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			judgements := judgedProbes(t, tier.CPU, madeUpProbes(t, func(kind string, share float64) float64 {
@@ -93,7 +93,7 @@ func TestProbeTimestepsCannotTellWithoutAKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, j := range judgedProbes(t, tier.CPU, alone)[:3] {
-		if j.Verdict != claim.NotRun || !strings.Contains(j.Reason, "no fine attribute") {
+		if j.Verdict != claim.Undecided || !strings.Contains(j.Reason, "no fine attribute") {
 			t.Errorf("%s: %s (%s)", j.Claim, j.Verdict, j.Reason)
 		}
 	}

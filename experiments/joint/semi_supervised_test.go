@@ -181,10 +181,10 @@ func TestSemiSupervisedClaims(t *testing.T) {
 		"above at some shares": {all, leadOf(-1, 2), level(40), map[int]claim.Verdict{ahead: claim.TrendFails, further: claim.TrendFails}},
 		"by more with all":     {all, leadOf(1, 2), level(40), map[int]claim.Verdict{ahead: claim.TrendHolds, further: claim.TrendFails}},
 		"less behind with few": {all, leadOf(-1, -5), level(40), map[int]claim.Verdict{ahead: claim.TrendFails, further: claim.TrendFails}},
-		"no share of 5":        {[]float64{100, 1}, leadOf(20, 2), level(75), map[int]claim.Verdict{ahead: claim.TrendHolds, near: claim.NotRun}},
-		"few labels alone":     {[]float64{10, 5}, leadOf(20, 2), level(75), map[int]claim.Verdict{further: claim.NotRun, near: claim.NotRun}},
-		"all labels alone":     {[]float64{100}, leadOf(20, 2), level(75), map[int]claim.Verdict{ahead: claim.TrendHolds, further: claim.NotRun}},
-		"no probe":             {all, leadOf(20, 2), nil, map[int]claim.Verdict{ahead: claim.TrendHolds, probe: claim.NotRun}},
+		"no share of 5":        {[]float64{100, 1}, leadOf(20, 2), level(75), map[int]claim.Verdict{ahead: claim.TrendHolds, near: claim.Undecided}},
+		"few labels alone":     {[]float64{10, 5}, leadOf(20, 2), level(75), map[int]claim.Verdict{further: claim.Undecided, near: claim.Undecided}},
+		"all labels alone":     {[]float64{100}, leadOf(20, 2), level(75), map[int]claim.Verdict{ahead: claim.TrendHolds, further: claim.Undecided}},
+		"no probe":             {all, leadOf(20, 2), nil, map[int]claim.Verdict{ahead: claim.TrendHolds, probe: claim.Undecided}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			made := madeUpShares(t, test.shares, map[string]func(float64) float64{methodClassifier: classifier, methodJoint: test.joint, methodProbe: test.probe})
