@@ -39,7 +39,7 @@ var tier = notebook.Tier()
 
 // Changes to the tier's defaults, written as for noisebook run --set. Uncomment some and run all cells.
 var changes = []string{
-	// "alphas=0,5,10,20,40",
+	// "alphas=0,5,10,20,40", "class_alpha=20",
 	// "class_alpha=20",          // the step size at which classes are compared; one of alphas
 	// "classes=8,0,2",           // panels; the first one's samples are shown
 	// "sampler.steps=100",       // of the chain's 500
@@ -79,8 +79,8 @@ notebook.Show(outcome)
 // `probe-timesteps.ipynb` shows from the other side.
 //
 // **What tier cpu finds.** Both claims hold. Up to $\alpha = 1$ the mean probability of the target stays below a half to the end; at 3 it is above from $t = 143$, at 10 from 255, at 30 and at 100 from 275. A hundred is no sooner than
-// thirty: the first steps then throw $\hat x_0$ to its limits, as the third figure shows. The shirt has the place of the paper's cat: it is decided last at every step size from 10 on, at 10 only from $t = 143$, at 100 together with
-// the sandal. Coats come next; bags and boots are decided first.
+// thirty. One reason may be that there is little to decide by before: `probe-timesteps.ipynb` reads even coarse attributes badly beyond $t = 388$. The shirt has the place of the paper's cat: it is decided last at every step size from 10 on,
+// at 10 only from $t = 143$, at 100 together with the sandal. Coats and sandals come next; bags are decided first.
 
 // %%
 import (

@@ -72,7 +72,7 @@ notebook.Show(outcome)
 // The claim asks the probe to keep more than half of the classifier's lead. In the paper it keeps 60 % of it on FashionMNIST and 84 % on CIFAR-10, where ten
 // equal classes make the constant answer 10 %. The second figure has only our rows, as points of lead.
 //
-// **What tier cpu finds.** All claims hold. The probe keeps 89 % of the lead on Fashion-MNIST and 65 % on CIFAR-10's JPEG variant; the paper's has 60 and 84 %, behind classifiers that are far stronger ones. An untrained
+// **What tier cpu finds.** All claims hold. The probe keeps 89 % of the lead on Fashion-MNIST and 65 % on CIFAR-10's JPEG variant; the paper's keeps 60 and 84 %, below far stronger classifiers. An untrained
 // network gives 57 and 32 %: two thirds of what the probe knows beyond chance on Fashion-MNIST, seven tenths on colour images, are there before any training. Features of the joint model give 90 and 66 %, a little more than its own head
 // makes of them: labels in the training, not the probe, set the two apart. The count of numbers in $z_t$ stands beside the paper's as a
 // reminder of size. For 28×28 images the paper's 1,856 does not fit the authors' code, which has 21·C, 1,344 at C = 64; tier paper says *differs* there.
@@ -131,7 +131,7 @@ notebook.Show(notebook.Must(figure.Dots(leads(ours), figure.DotsSpec{
 //
 // - **Few labels.** Set `probe.images=500`: the diffusion model has seen all images, the probe gets labels for 500. The classifier in the first row still has them
 //   all; `semi-supervised.ipynb` makes that comparison fair.
-// - **When does knowledge arrive?** `grey.train.steps=50`, `200`, `1000` shortens all three trainings, the classifier's too: does the probe keep more or less of its lead?
+// - **When does knowledge arrive?** `grey.train.steps=50`, `200`, `1000` changes the length of all three trainings, the classifier's too: does the probe keep more or less of its lead?
 // - **Random is not nothing.** How many points does the untrained network give over the constant answer? Pooled edges and brightness are features too.
 //
 // From a terminal: `bin/noisebook run joint/probe-accuracy --tier quick --set probe.images=500`.

@@ -83,7 +83,7 @@ notebook.Show(outcome)
 // smallest share may simply not have been told often enough. The experiment that decides is in the list below: more steps at that share alone.
 //
 // **What tier cpu finds.** With all labels the two are level, 82.8 and 82.6 %. With fewer the joint model falls behind, to 70, 65 and 41 %, where the classifier keeps 82, 82 and 78: for Fashion-MNIST 600 labels are enough, and 15 corrections
-// of the head are not. The probe on the pre-trained DDGM loses only 1.6 points down to 1 % and is ahead of the joint model at every share below all. So the paper's order is turned round, and the column `head_steps` says where it happens.
+// of the head are not. The probe on the pre-trained DDGM loses only 1.7 points down to 1 % and is ahead of the joint model at every share below all. So the paper's order is turned round, and the column `head_steps` says where it happens.
 //
 // ## How many labels is that?
 //
