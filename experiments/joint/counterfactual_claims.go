@@ -97,18 +97,15 @@ func inEveryDirection(compare func(directionRows) (more, less float64)) func(tab
 
 // leadBySeed is by how much the one number lies above the other, mean over seeds.
 func leadBySeed(rows table.Table, compare func(directionRows) (more, less float64)) (lead, error) {
-	c := cell{values: map[string][]float64{}, seeds: map[string][]string{}}
-	err := eachValue(rows, "seed", func(seed string, rows table.Table) error {
-		more, less := compare(directionRows{rows})
-		for side, value := range map[string]float64{"more": more, "less": less} {
-			c.values[side], c.seeds[side] = append(c.values[side], value), append(c.seeds[side], seed)
-		}
+	var more, less []float64
+	err := eachValue(rows, "seed", func(_ string, rows table.Table) error {
+		m, l := compare(directionRows{rows})
+		more, less = append(more, m), append(less, l)
 		return nil
 	})
 	if err != nil {
 		return lead{}, err
 	}
-	l, err := c.lead("more", c, "less")
-	l.detail = fmt.Sprintf("%.3f against %.3f", stat.Mean(c.values["more"], nil), stat.Mean(c.values["less"], nil))
-	return l, err
+	above, below := stat.Mean(more, nil), stat.Mean(less, nil)
+	return lead{above - below, 2 * math.Sqrt(varianceBySeed(more, less)), fmt.Sprintf("%.3f against %.3f", above, below)}, nil
 }

@@ -69,15 +69,30 @@ func ourCells(t table.Table, columns ...string) ([]cell, error) {
 
 // mean is a method's mean over seeds and the variance of that mean, 0 of a single seed.
 func (c cell) mean(method string) (mean, variance float64, err error) {
-	switch values := c.values[method]; len(values) {
-	case 0:
+	values := c.values[method]
+	if len(values) == 0 {
 		return 0, 0, fmt.Errorf("%v has no row of %s", c.keys, method)
-	case 1:
-		return values[0], 0, nil
-	default:
-		mean, variance = stat.MeanVariance(values, nil)
-		return mean, variance / float64(len(values)), nil
 	}
+	mean, variance = meanOverSeeds(values)
+	return mean, variance, nil
+}
+
+// meanOverSeeds is the mean of some values, one a seed, and the variance of that mean,
+// 0 of a single one.
+func meanOverSeeds(values []float64) (mean, variance float64) {
+	if len(values) == 1 {
+		return values[0], 0
+	}
+	mean, variance = stat.MeanVariance(values, nil)
+	return mean, variance / float64(len(values))
+}
+
+// varianceBySeed is the variance of the mean difference of values that come in pairs,
+// one a seed.
+func varianceBySeed(higher, lower []float64) float64 {
+	differences := make([]float64, len(higher))
+	_, variance := meanOverSeeds(floats.SubTo(differences, higher, lower))
+	return variance
 }
 
 // lead is by how much a method's mean lies above another's, which may be of another
@@ -93,10 +108,8 @@ func (c cell) lead(higher string, other cell, lower string) (lead, error) {
 		return lead{}, err
 	}
 	variance := ofAbove + ofBelow
-	if n := len(c.values[higher]); n > 1 && slices.Equal(c.seeds[higher], other.seeds[lower]) {
-		differences := make([]float64, n)
-		floats.SubTo(differences, c.values[higher], other.values[lower])
-		variance = stat.Variance(differences, nil) / float64(n)
+	if slices.Equal(c.seeds[higher], other.seeds[lower]) {
+		variance = varianceBySeed(c.values[higher], other.values[lower])
 	}
 	return lead{points: above - below, doubt: 2 * math.Sqrt(variance), detail: fmt.Sprintf("%.1f against %.1f", above, below)}, nil
 }
